@@ -1,0 +1,230 @@
+package classify
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// MaxBody is how many bytes of an error body are looked at, before and after decompression.
+const MaxBody = 64 << 10
+
+// reading is what a body said.
+type reading struct {
+	json       bool   // the body is an object with at least one member of an error answer
+	flat       bool   // its code is a string "error" at the top level
+	code       string // the first code that the table knows, else the first code; see Verdict.Code
+	row        Code   // the table's row for code
+	known      bool   // whether the table knows code
+	validation bool   // "detail" is a list of invalid fields
+
+	status        string // of an approval
+	scopeMismatch bool   // the pre-flight flag
+
+	detail Detail
+}
+
+// read looks into an error body: the root object, then at most two levels of "detail" or "error" when that value
+// is an object. At each level it looks for a code in "code", "error_code", "error" (a string) and "type".
+// The first code that index knows wins; else the first code at all is kept. Texts are never searched.
+func read(body []byte, index codeIndex) *reading {
+	r := &reading{}
+	r.level(objectStart(body), index, 0)
+	r.detail.body = body
+	return r
+}
+
+func (r *reading) level(object []byte, index codeIndex, depth int) {
+	var found [4]string // code, error_code, error, type
+	var below [2][]byte // detail, error
+	for key, value := range members(object) {
+		switch string(key) {
+		case "code":
+			r.candidate(&found[0], value)
+		case "error_code":
+			r.candidate(&found[1], value)
+		case "error":
+			if isObject(value) {
+				below[1] = value
+			} else {
+				r.candidate(&found[2], value)
+			}
+		case "type":
+			r.candidate(&found[3], value)
+		case "message":
+			r.json = true
+			keep(&r.detail.Message, text(value, maxMessage))
+		case "detail":
+			r.json = true
+			switch {
+			case isObject(value):
+				below[0] = value
+			case isArray(value):
+				r.validation = true
+			default:
+				keep(&r.detail.Message, text(value, maxMessage))
+			}
+		case "details":
+			r.json = true
+			if isObject(value) {
+				if r.detail.details == nil {
+					r.detail.details = value
+				}
+				for key, value := range members(value) {
+					r.attribute(key, value)
+				}
+			}
+		case "status":
+			if depth == 0 {
+				keep(&r.status, text(value, maxCode))
+			}
+		default:
+			r.attribute(key, value)
+		}
+	}
+	r.flat = r.flat || depth == 0 && found[2] != "" && found[0] == "" && found[1] == ""
+	for _, code := range found {
+		r.consider(code, index)
+	}
+	if depth == 2 {
+		return
+	}
+	for _, object := range below {
+		if object != nil {
+			r.level(object, index, depth+1)
+		}
+	}
+}
+
+// candidate notes value if it is a code.
+func (r *reading) candidate(to *string, value []byte) {
+	if code := text(value, maxCode); code != "" {
+		r.json = true
+		keep(to, code)
+	}
+}
+
+// consider takes code as the answer's, if the table knows it or if there is none yet.
+func (r *reading) consider(code string, index codeIndex) {
+	if code == "" || r.known {
+		return
+	}
+	if row, ok := index[fold(code)]; ok {
+		r.code, r.row, r.known = row.Code, row, true
+	} else if r.code == "" {
+		r.code = code
+	}
+}
+
+// attribute reads one of the attributes that the error page documents. Unknown members and wrong types are passed over.
+func (r *reading) attribute(key, value []byte) {
+	d := &r.detail
+	switch string(key) {
+	case "grant_id":
+		keep(&d.GrantID, scalar(value))
+	case "provider_id":
+		keep(&d.ProviderID, scalar(value))
+	case "account_identifiers":
+		keepList(&d.AccountIdentifiers, list(value))
+	case "account_was_provided":
+		d.AccountWasProvided = d.AccountWasProvided || isTrue(value)
+	case "app_user_ids":
+		keepList(&d.AppUserIDs, list(value))
+	case "policy_error":
+		r.json = true
+		keep(&d.PolicyError, text(value, maxCode))
+	case "required":
+		keepList(&d.Required, list(value))
+	case "granted":
+		keepList(&d.Granted, list(value))
+	case "missing", "missing_scopes":
+		keepList(&d.Missing, list(value))
+	case "scope_version":
+		keep(&d.ScopeVersion, scalar(value))
+	case "current_scope_version":
+		keep(&d.CurrentScopeVersion, scalar(value))
+	case "scope_version_mismatch":
+		d.ScopeVersionMismatch = d.ScopeVersionMismatch || isTrue(value)
+	case "documentation_url":
+		keep(&d.DocumentationURL, text(value, maxMessage))
+	case "scope_mismatch":
+		r.scopeMismatch = r.scopeMismatch || isTrue(value)
+	case "approval_id":
+		keep(&d.ApprovalID, scalar(value))
+	case "approval_url":
+		keep(&d.ApprovalURL, text(value, maxMessage))
+	case "decision_reason":
+		keep(&d.DecisionReason, text(value, maxMessage))
+	case "expires_at":
+		if at, err := time.Parse(time.RFC3339, text(value, maxCode)); err == nil && d.ExpiresAt.IsZero() {
+			d.ExpiresAt = at
+		}
+	}
+}
+
+func isTrue(value []byte) bool { return string(value) == "true" }
+
+// keep sets to once: the outermost and first mention of an attribute wins.
+func keep(to *string, s string) {
+	if *to == "" {
+		*to = s
+	}
+}
+
+func keepList(to *[]string, s []string) {
+	if *to == nil {
+		*to = s
+	}
+}
+
+var gzipReaders sync.Pool
+
+// coding is how a body is encoded, as far as this package can tell.
+type coding int
+
+const (
+	plain coding = iota
+	gzipped
+	unreadable
+)
+
+func codingOf(h http.Header) coding {
+	switch strings.ToLower(fieldValue(h, "Content-Encoding")) {
+	case "", "identity":
+		return plain
+	case "gzip", "x-gzip":
+		return gzipped
+	}
+	return unreadable
+}
+
+// decoded is the body as text: decompressed if the answer is still gzip, which it is when the caller asked for gzip itself.
+// Of a broken or cut stream it returns what could be decoded; of other encodings nothing.
+func decoded(body []byte, h http.Header) []byte {
+	switch codingOf(h) {
+	case plain:
+		return body
+	case unreadable:
+		return nil
+	case gzipped:
+		if !bytes.HasPrefix(body, []byte("\x1f\x8b")) {
+			return body // decompressed on the way, the header left as it was
+		}
+	}
+	z, _ := gzipReaders.Get().(*gzip.Reader)
+	if z == nil {
+		z = new(gzip.Reader)
+	}
+	defer gzipReaders.Put(z)
+	if z.Reset(bytes.NewReader(body)) != nil {
+		return nil
+	}
+	var out bytes.Buffer
+	// A broken or cut stream still decoded something; its error says nothing about the exchange.
+	_, _ = io.Copy(&out, io.LimitReader(z, MaxBody))
+	return out.Bytes()
+}

@@ -1,0 +1,122 @@
+package classify
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// ByHost asks the classifier of the host that answered, and otherwise when the host has none.
+// It judges whose answer it is by the request's URL alone, never by anything the answer says.
+//
+// A host is written as in a URL: "api.example.com" stands for that host at any port, "api.example.com:8443" for that port,
+// "[::1]:8443" for an IPv6 address. Letter case and a final dot do not matter. A URL without a port has none: it does not
+// match "api.example.com:443". A nil otherwise has no opinion. The error lists every host that cannot be one.
+func ByHost(hosts map[string]Classifier, otherwise Classifier) (Classifier, error) {
+	table, found := hostTable(hosts)
+	if len(found) > 0 {
+		return nil, fmt.Errorf("classify: ByHost: %w", found)
+	}
+	return newByHost(table, otherwise), nil
+}
+
+// hostTable returns hosts by their folded names, and the faults of hosts.
+func hostTable(hosts map[string]Classifier) (map[string]Classifier, faults) {
+	table := make(map[string]Classifier, len(hosts))
+	var found faults
+	for _, host := range slices.Sorted(maps.Keys(hosts)) {
+		key := foldHost(host)
+		switch {
+		case key == "" || strings.ContainsAny(host, "/@?#* \t\r\n"):
+			found = append(found, fmt.Errorf("host %q: want a host or host:port, as in %q", host, "api.example.com"))
+		case hosts[host] == nil:
+			found = append(found, fmt.Errorf("host %q has no classifier", host))
+		case table[key] != nil:
+			found = append(found, fmt.Errorf("host %q stands twice", host))
+		}
+		table[key] = hosts[host]
+	}
+	return table, found
+}
+
+// ForAlter returns the classifier for a client that talks to the Alter backend at the given hosts, and to any other API
+// everywhere else: [NetErrors], then [Alter] or [Provider] by host.
+func ForAlter(hosts ...string) (Classifier, error) {
+	if len(hosts) == 0 {
+		return nil, errors.New("classify: ForAlter: no host: want the hosts of the Alter backend")
+	}
+	alter := make(map[string]Classifier, len(hosts))
+	for _, host := range hosts {
+		alter[host] = &Alter{}
+	}
+	table, found := hostTable(alter)
+	if len(found) > 0 {
+		return nil, fmt.Errorf("classify: ForAlter: %w", found)
+	}
+	return First(NetErrors{}, newByHost(table, Provider{})), nil
+}
+
+type byHost struct {
+	hosts     map[string]Classifier
+	otherwise Classifier
+	quiet     bool // none of them has an opinion on answers below 400
+}
+
+func newByHost(hosts map[string]Classifier, otherwise Classifier) *byHost {
+	b := &byHost{hosts, First(otherwise), true}
+	b.quiet = failuresOnly(b.otherwise)
+	for _, c := range hosts {
+		b.quiet = b.quiet && failuresOnly(c)
+	}
+	return b
+}
+
+func (b *byHost) Classify(o Outcome) Verdict {
+	host := foldHost(o.Host)
+	if c, ok := b.hosts[host]; ok {
+		return c.Classify(o)
+	}
+	if name, _, ok := cutPort(host); ok {
+		if c, ok := b.hosts[foldHost(name)]; ok {
+			return c.Classify(o)
+		}
+	}
+	return b.otherwise.Classify(o)
+}
+
+// foldHost brings a host to lower case and drops the final dot of its name and the brackets of a bare IPv6 address.
+func foldHost(host string) string {
+	host = strings.ToLower(host)
+	name, port, _ := cutPort(host)
+	if port != "" {
+		return strings.TrimSuffix(name, ".") + ":" + port
+	}
+	return strings.TrimSuffix(strings.Trim(name, "[]"), ".")
+}
+
+// cutPort splits "host:port" and "[ipv6]:port"; a bare IPv6 address has no port.
+func cutPort(host string) (name, port string, ok bool) {
+	i := strings.LastIndexByte(host, ':')
+	if i < 0 || strings.HasSuffix(host, "]") || strings.Contains(host[:i], ":") && !strings.HasSuffix(host[:i], "]") {
+		return host, "", false
+	}
+	return host[:i], host[i+1:], true
+}
+
+// faults is everything that is wrong with a configuration, on one line.
+type faults []error
+
+func (f faults) Error() string {
+	var b strings.Builder
+	for i, err := range f {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		b.WriteString(err.Error())
+	}
+	return b.String()
+}
+
+func (f faults) Unwrap() []error { return f }

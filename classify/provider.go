@@ -1,0 +1,73 @@
+package classify
+
+import (
+	"net/http"
+	"time"
+)
+
+// Provider classifies the answers of any HTTP API by what RFC 9110, RFC 6585 and RFC 6750 say of the status and the header.
+// It believes no body: a body's code is kept as the verdict's Code, and has no say in its kind, so that a provider
+// cannot pass for the Alter backend. It has no opinion on transport errors and on statuses below 400.
+//
+// A 429 counts as unprocessed: a rate limiter that answers it has turned the request away.
+type Provider struct{}
+
+// Classify implements [Classifier].
+func (Provider) Classify(o Outcome) Verdict {
+	if o.Err != nil || o.Status < 400 {
+		return Verdict{}
+	}
+	body := decoded(o.Body, o.Header)
+	r := read(body, nil)
+	limit := rateLimit(o.Header)
+	v := Verdict{
+		Kind:       providerByStatus(o.Status),
+		Code:       r.code,
+		RetryAfter: answerHint(o, limit),
+		// Of the body's attributes none is the provider's to set.
+		Detail: &Detail{Status: o.Status, Message: r.detail.Message, RateLimit: limit, details: r.detail.details, body: body},
+	}
+	if o.Status == http.StatusForbidden {
+		if scopes, ok := missingScopes(o.Header); ok {
+			v.Kind = ScopeReauthRequired
+			v.Detail.Missing = scopes
+		}
+	}
+	v.Unprocessed = v.Kind == ProviderRateLimit
+	return v
+}
+
+func providerByStatus(status int) Kind {
+	switch status {
+	case http.StatusUnauthorized:
+		return ProviderUnauthorized
+	case http.StatusTooManyRequests:
+		return ProviderRateLimit
+	case http.StatusRequestTimeout, http.StatusTooEarly,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return ProviderUnavailable
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotAcceptable,
+		http.StatusGone, http.StatusLengthRequired, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong,
+		http.StatusUnsupportedMediaType, http.StatusRequestedRangeNotSatisfiable, http.StatusExpectationFailed,
+		http.StatusUnprocessableEntity, http.StatusUpgradeRequired, http.StatusPreconditionRequired,
+		http.StatusRequestHeaderFieldsTooLarge, http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
+		return ProviderRequest
+	}
+	if status >= 500 && status != http.StatusNetworkAuthenticationRequired {
+		return ProviderInternal
+	}
+	return ProviderAPI
+}
+
+// answerHint is how long the answer asks callers to stay away: its Retry-After, which takes precedence,
+// or the end of the window of a rate limit that is used up, if that is what a 429 or a 503 is about.
+func answerHint(o Outcome, limit *RateLimit) time.Duration {
+	if d, ok := RetryAfter(o.Header, o.Time); ok {
+		return d
+	}
+	if limit != nil && limit.Remaining == 0 &&
+		(o.Status == http.StatusTooManyRequests || o.Status == http.StatusServiceUnavailable) {
+		return limit.Reset
+	}
+	return 0
+}
