@@ -1,0 +1,130 @@
+package policy
+
+import (
+	"math"
+	"time"
+
+	"github.com/steadytrip/steadytrip/classify"
+)
+
+// Facts is what the caller of [Plan.Next] knows about the call at the moment an attempt has ended.
+type Facts struct {
+	Attempts  int           // attempts made so far, the one that has just ended included
+	Elapsed   time.Duration // since the call began
+	Remaining time.Duration // until the caller's deadline; meaningless without one
+	Deadline  bool          // whether the caller has a deadline
+	Done      bool          // whether the caller's context has ended
+	Replay    Replay        // whether the request can be sent again
+	Random    float64       // in [0, 1): the randomness of the pause; a value outside is moved inside
+}
+
+// Decision is what to do next. The zero value is no decision and does not retry.
+type Decision struct {
+	Pause   time.Duration // before the next attempt; 0 unless Retry
+	Reason  Reason        // Retrying, or why there is no further attempt
+	Profile classify.Kind // the kind whose profile applied; Unclassified if none did
+}
+
+// Retry reports whether the request is to be sent again after the pause.
+func (d Decision) Retry() bool { return d.Reason == Retrying }
+
+// Plan is the memory of one call: how far it has come in each profile that its failures fell under.
+// Profiles do not disturb each other; each keeps its own count, clock and sequence of pauses.
+// Get one from [Policy.Plan]; the zero value is a plan of the default policy. A Plan is not safe for concurrent use.
+type Plan struct {
+	policy *Policy
+	tracks []track
+	few    [2]track // room for the tracks of most calls
+}
+
+// track is a plan's memory of one profile.
+type track struct {
+	sequence
+	owner classify.Kind
+	begin time.Duration // into the call, when the first failure came
+}
+
+// Next decides what to do after an attempt that came to verdict v. The decision depends on v, f and the earlier calls
+// of Next on this plan, and on nothing else; only a profile's own BackOff can add to that.
+// Package policy documents the order of the rules.
+//
+// A server's hint is a floor: the pause is the profile's own or the hint, whichever is longer, and jitter adds to the hint
+// but never takes from it. The pause is never negative.
+func (p *Plan) Next(v classify.Verdict, f Facts) Decision {
+	switch {
+	case !v.Kind.Failure():
+		return Decision{Reason: Succeeded}
+	case f.Done || v.Kind == classify.Canceled:
+		return Decision{Reason: Canceled}
+	}
+	prof, owner, _ := p.policy.Profile(v.Kind)
+	pause, reason := p.next(prof, owner, v, f)
+	if reason != Retrying {
+		pause = 0
+	}
+	return Decision{Pause: pause, Reason: reason, Profile: owner}
+}
+
+// next applies a profile to a failure; the zero profile stands for none.
+func (p *Plan) next(prof Profile, owner classify.Kind, v classify.Verdict, f Facts) (time.Duration, Reason) {
+	if prof.Retries == 0 {
+		if healedByTime(v.Kind) {
+			return 0, NoProfile
+		}
+		return 0, NotRetryable
+	}
+	if reason := f.Replay.Check(v); reason != Retrying {
+		return 0, reason
+	}
+	set, elapsed := &p.policy.orDefault().set, max(f.Elapsed, 0)
+	if f.Attempts >= set.MaxAttempts {
+		return 0, AttemptLimit
+	}
+	t := p.track(prof, owner, elapsed)
+	if t.retries >= prof.Retries {
+		return 0, Exhausted
+	}
+	hint := max(v.RetryAfter, 0)
+	if hint > prof.MaxRetryAfter {
+		return 0, RetryAfterTooLong
+	}
+	pause, ok := t.next(prof)
+	if !ok {
+		return 0, Exhausted
+	}
+	random := unit(f.Random)
+	if prof.BackOff == nil {
+		pause = prof.Jitter.spread(pause, random)
+	}
+	pause = max(pause, prof.Jitter.spreadUp(hint, random))
+	switch {
+	case beyond(prof.MaxElapsed, max(elapsed-t.begin, 0), pause), beyond(set.MaxElapsed, elapsed, pause):
+		return 0, OutOfTime
+	case f.Deadline && pause >= f.Remaining:
+		return 0, DeadlineTooNear
+	}
+	t.retries++
+	return pause, Retrying
+}
+
+// track returns the memory of the profile that owner owns; elapsed is the time of its first failure if it has none yet.
+func (p *Plan) track(prof Profile, owner classify.Kind, elapsed time.Duration) *track {
+	for i := range p.tracks {
+		if p.tracks[i].owner == owner {
+			return &p.tracks[i]
+		}
+	}
+	p.tracks = append(p.tracks, track{sequence: newSequence(prof), owner: owner, begin: elapsed})
+	return &p.tracks[len(p.tracks)-1]
+}
+
+// beyond reports whether a pause that starts now ends after the bound; a bound of 0 is none.
+func beyond(bound, now, pause time.Duration) bool { return bound > 0 && add(now, pause) > bound }
+
+// unit moves r into [0, 1).
+func unit(r float64) float64 {
+	if !(r > 0) { // NaN too
+		return 0
+	}
+	return min(r, math.Nextafter(1, 0))
+}

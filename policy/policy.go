@@ -1,0 +1,58 @@
+package policy
+
+import "github.com/steadytrip/steadytrip/classify"
+
+// Policy is a valid set that nobody can change any more. It is safe for concurrent use, and one is meant to serve
+// all calls of a client. A nil *Policy is the policy of [Default].
+type Policy struct{ set Set }
+
+// New returns the policy of a copy of s, or the faults that [Set.Validate] finds.
+func New(s Set) (*Policy, error) {
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	return &Policy{set: s.clone()}, nil
+}
+
+var defaultPolicy = &Policy{set: Default()}
+
+func (p *Policy) orDefault() *Policy {
+	if p == nil {
+		return defaultPolicy
+	}
+	return p
+}
+
+// Set returns a copy of the policy's set.
+func (p *Policy) Set() Set { return p.orDefault().set.clone() }
+
+// Profile returns the profile that applies to failures of kind k and the kind that owns it: k itself,
+// or else its nearest ancestor with a profile. Only kinds that time may heal, those whose action is [classify.Retry] or
+// [classify.Wait], look at their ancestors. So a profile on Network never makes a failed TLS handshake repeat.
+// It returns ok == false if no profile applies.
+func (p *Policy) Profile(k classify.Kind) (prof Profile, from classify.Kind, ok bool) {
+	profiles := p.orDefault().set.Profiles
+	if prof, ok = profiles[k]; ok {
+		return prof, k, true
+	}
+	if healedByTime(k) {
+		for from = k.Parent(); from != classify.Unclassified; from = from.Parent() {
+			if prof, ok = profiles[from]; ok {
+				return prof, from, true
+			}
+		}
+	}
+	return Profile{}, classify.Unclassified, false
+}
+
+func healedByTime(k classify.Kind) bool {
+	a := k.Action()
+	return a == classify.Retry || a == classify.Wait
+}
+
+// Plan returns a new plan for one call. A call needs none before its first failure.
+func (p *Policy) Plan() *Plan {
+	plan := &Plan{policy: p.orDefault()}
+	plan.tracks = plan.few[:0]
+	return plan
+}

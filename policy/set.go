@@ -1,0 +1,101 @@
+package policy
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/steadytrip/steadytrip/classify"
+)
+
+// Set is a whole configuration as plain data. Start from [Default] and change what differs.
+// The zero value is not valid; one with MaxAttempts 1 and nothing else is, and never retries.
+type Set struct {
+	// Profiles maps kinds of failure to their pauses. A kind without one uses its nearest ancestor's,
+	// if its action is [classify.Retry] or [classify.Wait].
+	Profiles map[classify.Kind]Profile
+
+	MaxAttempts int           // attempts of a call over all profiles, the first one included; at least 1
+	MaxElapsed  time.Duration // from the start of a call to the end of its last pause; 0: only the caller's context bounds it
+	Breaker     Breaker       // when requests are refused locally; the zero value never refuses
+}
+
+func (s Set) clone() Set {
+	s.Profiles = maps.Clone(s.Profiles)
+	s.Breaker.Kinds = slices.Clone(s.Breaker.Kinds)
+	return s
+}
+
+// String returns the set as a table in plain text, the profiles in the order of the failure tree.
+// It is for people: the format may change.
+func (s Set) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "MaxAttempts %d, MaxElapsed %s\n\n", s.MaxAttempts, bound(s.MaxElapsed))
+	if len(s.Profiles) == 0 {
+		b.WriteString("no profiles: nothing is retried\n")
+	} else {
+		s.writeProfiles(&b)
+	}
+	b.WriteByte('\n')
+	s.Breaker.write(&b)
+	return b.String()
+}
+
+func (s Set) writeProfiles(b *strings.Builder) {
+	rows := []byte("Profile\tRetries\tImmediate\tInitial\tMax\tMultiplier\tJitter\tMaxElapsed\tMaxRetryAfter\n")
+	for _, k := range slices.Sorted(maps.Keys(s.Profiles)) {
+		p := s.Profiles[k]
+		immediate := "no"
+		if p.Immediate {
+			immediate = "yes"
+		}
+		initial, limit, multiplier := p.Initial.String(), p.Max.String(), strconv.FormatFloat(p.Multiplier, 'g', -1, 64)
+		if p.BackOff != nil {
+			initial, limit, multiplier = "BackOff", "BackOff", "BackOff"
+		}
+		rows = fmt.Appendf(rows, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k, count(p.Retries), immediate,
+			initial, limit, multiplier, p.Jitter, bound(p.MaxElapsed), p.MaxRetryAfter)
+	}
+	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	_, _ = w.Write(rows) // a Builder takes everything
+	_ = w.Flush()
+}
+
+func (b Breaker) write(w *strings.Builder) {
+	if len(b.Kinds) == 0 {
+		w.WriteString("no breaker\n")
+		return
+	}
+	names := make([]string, len(b.Kinds))
+	for i, k := range b.Kinds {
+		names[i] = k.String()
+	}
+	fmt.Fprintf(w, "Breaker on %s: Failures %d, Open %s, Jitter %s, MaxOpen %s, Probes %d\n",
+		strings.Join(names, ", "), b.Failures, b.Open, b.Jitter, b.MaxOpen, b.Probes)
+}
+
+// String returns the jitter as a number, and FullJitter as "full".
+func (j Jitter) String() string {
+	if j == FullJitter {
+		return "full"
+	}
+	return strconv.FormatFloat(float64(j), 'g', -1, 64)
+}
+
+func count(retries int) string {
+	if retries == Unlimited {
+		return "unlimited"
+	}
+	return strconv.Itoa(retries)
+}
+
+func bound(d time.Duration) string {
+	if d == 0 {
+		return "unbounded"
+	}
+	return d.String()
+}
