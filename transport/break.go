@@ -1,0 +1,195 @@
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/steadytrip/steadytrip/classify"
+	"github.com/steadytrip/steadytrip/policy"
+)
+
+// ErrOpen marks the refusals of an open breaker: errors.Is(err, transport.ErrOpen).
+var ErrOpen = errors.New("transport: breaker open")
+
+// OpenError says that a breaker turned an attempt away: nothing was sent. It comes wrapped in the typed error of the verdict
+// that opened the breaker, whose RetryAfter is the time left.
+type OpenError struct {
+	Key        string        // what the breaker belongs to; not part of the text
+	RetryAfter time.Duration // until the breaker lets requests through again; 0 while it probes
+}
+
+// Error says when to come back. It does not name the key, which a user may have made of a secret.
+func (e *OpenError) Error() string {
+	if e.RetryAfter <= 0 {
+		return ErrOpen.Error() + ", probing"
+	}
+	return fmt.Sprintf("%v for another %v", ErrOpen, e.RetryAfter.Round(time.Millisecond))
+}
+
+// Unwrap returns [ErrOpen].
+func (e *OpenError) Unwrap() error { return ErrOpen }
+
+// State is the state of a breaker. The zero value is Closed.
+type State uint8
+
+const (
+	// Closed: requests pass.
+	Closed State = iota
+	// HalfOpen: a few requests pass, to find out whether the rest may.
+	HalfOpen
+	// Open: no request passes.
+	Open
+)
+
+// String returns the state as "closed", "half-open" or "open".
+func (s State) String() string {
+	switch s {
+	case HalfOpen:
+		return "half-open"
+	case Open:
+		return "open"
+	default:
+		return "closed"
+	}
+}
+
+// MarshalText returns the state's name.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Break keeps requests away from a key, by default a host, once the policy says that they are of no use: after a failure
+// that carries a hint, until then; after a number of failures in a row, for a while. It refuses with the verdict that opened it
+// and with [ErrOpen] in the error's chain, within microseconds and without sending anything. When the time is over it lets
+// probes through, and closes after as many successes.
+//
+// Only the kinds that the policy names are failures. Errors of the network, and exchanges that the caller ended,
+// are neutral; every other answer is a success, whatever its status.
+//
+// A nil p is [policy.Default]; a nil keyOf takes scheme, host and port of the URL; nil hooks are none.
+func Break(p *policy.Policy, keyOf func(*http.Request) string, hooks *Hooks) Middleware {
+	if hooks == nil {
+		hooks = &Hooks{}
+	}
+	rule := p.Set().Breaker
+	return func(next http.RoundTripper) http.RoundTripper {
+		if len(rule.Kinds) == 0 {
+			return next
+		}
+		return &breaking{inner: inner{next}, rule: rule, keyOf: keyOf, hooks: hooks}
+	}
+}
+
+type breaking struct {
+	inner
+	rule     policy.Breaker
+	keyOf    func(*http.Request) string
+	hooks    *Hooks
+	circuits registry
+}
+
+var _ http.RoundTripper = (*breaking)(nil)
+
+func (b *breaking) RoundTrip(req *http.Request) (*http.Response, error) {
+	var p pass
+	if !b.circuits.empty() {
+		k := b.key(req)
+		if c := b.circuits.find(k); c != nil { // a healthy key has none
+			var refusal *OpenError
+			if p, refusal = c.admit(); refusal != nil {
+				closeBody(req)
+				return nil, b.refuse(req, k, c, refusal)
+			}
+			b.tell(req, k, p.change)
+			if p.done != nil {
+				return b.probe(req, p)
+			}
+		}
+	}
+	resp, err := b.next.RoundTrip(req)
+	b.report(req, p, verdictOf(req, resp, err), err)
+	return resp, err
+}
+
+// probe sends a request on which a half-open circuit waits. Its slot comes back even if the base panics
+// or ends the goroutine.
+func (b *breaking) probe(req *http.Request, p pass) (*http.Response, error) {
+	reported := false
+	defer func() {
+		if !reported {
+			p.circuit.settle(p, neutral, classify.Verdict{}, b.rule)
+		}
+	}()
+	resp, err := b.next.RoundTrip(req)
+	v := verdictOf(req, resp, err)
+	reported = true
+	b.report(req, p, v, err)
+	return resp, err
+}
+
+// report tells the key's circuit what came of an attempt. A circuit is made when there is a failure to remember.
+func (b *breaking) report(req *http.Request, p pass, v classify.Verdict, err error) {
+	o := b.judge(v, err)
+	if p.done == nil && (o == neutral || o == success && b.circuits.empty()) {
+		return
+	}
+	k, c := b.key(req), p.circuit
+	for range 3 { // a circuit that was retired in this very moment is looked up again
+		if c == nil {
+			if c = b.circuits.find(k); c == nil && o == failure {
+				c = b.circuits.make(k)
+			}
+			if c == nil {
+				return
+			}
+		}
+		if change, healthy, ok := c.settle(p, o, v, b.rule); ok {
+			if healthy {
+				b.circuits.retire(k, c)
+			}
+			b.tell(req, k, change)
+			return
+		}
+		c, p = nil, pass{}
+	}
+}
+
+// judge says what an attempt means to the breaker.
+func (b *breaking) judge(v classify.Verdict, err error) outcome {
+	switch {
+	case errors.Is(err, ErrOpen): // of a breaker further in
+		return neutral
+	case b.rule.Counts(v.Kind):
+		return failure
+	case err != nil:
+		return neutral
+	}
+	return success
+}
+
+func (b *breaking) key(req *http.Request) key {
+	if b.keyOf != nil {
+		return key{name: b.keyOf(req)}
+	}
+	return hostKey(req)
+}
+
+// refuse makes the error of a refusal: the verdict that opened the circuit, with the time left.
+func (b *breaking) refuse(req *http.Request, k key, c *circuit, refusal *OpenError) error {
+	refusal.Key = k.String()
+	v := c.cause()
+	v.RetryAfter = refusal.RetryAfter
+	if b.hooks.Refuse != nil {
+		b.hooks.Refuse(req.Context(), RefuseInfo{Request: req, Key: refusal.Key, Verdict: v, RetryAfter: v.RetryAfter})
+	}
+	return v.Err(refusal)
+}
+
+func (b *breaking) tell(req *http.Request, k key, change change) {
+	if b.hooks.Breaker == nil || change.from == change.to {
+		return
+	}
+	b.hooks.Breaker(req.Context(), BreakerInfo{
+		Key: k.String(), From: change.from, To: change.to, Verdict: change.verdict, Hold: change.hold,
+	})
+}

@@ -1,0 +1,100 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/steadytrip/steadytrip/classify"
+)
+
+// Classify judges what comes back from the next RoundTripper. A failing answer stays the answer it is and carries its verdict,
+// see [classify.Of]; an error becomes the typed error of its kind, with the original reachable by errors.Is and errors.As.
+// What c has no opinion on, everything if it is nil, [classify.Default] judges; to say that an answer of 400 or more
+// is no failure, c returns a verdict of kind [classify.Success].
+//
+// The errors that net/http compares directly, tls.RecordHeaderError and http.ErrSkipAltProtocol, come out as they are.
+// A *url.Error, which an http.Client used as a base returns, is taken off.
+func Classify(c classify.Classifier) Middleware {
+	c = classify.First(c, classify.Default())
+	return func(next http.RoundTripper) http.RoundTripper { return &classifying{inner{next}, c} }
+}
+
+type classifying struct {
+	inner
+	classifier classify.Classifier
+}
+
+var _ http.RoundTripper = (*classifying)(nil)
+
+func (c *classifying) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := c.next.RoundTrip(req)
+	if err != nil {
+		if resp != nil {
+			discard(req, resp)
+		}
+		return nil, c.typed(req, err)
+	}
+	if resp == nil {
+		return nil, nil //nolint:nilnil // the base's own breach of contract, which http.Client reports
+	}
+	if resp.Request == nil {
+		resp.Request = req
+	}
+	classify.Response(resp, c.classifier)
+	return resp, nil
+}
+
+// typed returns err as the error of its kind.
+func (c *classifying) typed(req *http.Request, err error) error {
+	if _, direct := err.(tls.RecordHeaderError); direct || err == http.ErrSkipAltProtocol { //nolint:errorlint // as net/http compares
+		return err
+	}
+	if u, ok := err.(*url.Error); ok && u.Err != nil { //nolint:errorlint // only the outermost is the client's
+		err = u.Err
+	}
+	if hasVerdict(err) {
+		return err
+	}
+	if typed := c.classifier.Classify(failed(req, err)).Err(err); typed != nil {
+		return typed
+	}
+	return err
+}
+
+// verdictOfError is the verdict inside an error, or what can be said of an error without one.
+func verdictOfError(req *http.Request, err error) classify.Verdict {
+	if hasVerdict(err) {
+		return classify.Of(nil, err)
+	}
+	return classify.Default().Classify(failed(req, err))
+}
+
+func hasVerdict(err error) bool {
+	var known interface{ Verdict() classify.Verdict }
+	return errors.As(err, &known)
+}
+
+// failed is the outcome of an attempt that ended in an error.
+func failed(req *http.Request, err error) classify.Outcome {
+	o := classify.Outcome{Method: req.Method, Err: err, ContextErr: ended(req), RequestErr: requestFault(req)}
+	if req.URL != nil {
+		o.Host, o.Path = req.URL.Host, req.URL.Path
+	}
+	return o
+}
+
+// ended tells whether the caller gave up: by its context, or by the older Cancel channel, which http.Client.Timeout uses.
+func ended(req *http.Request) error {
+	if err := req.Context().Err(); err != nil {
+		return err
+	}
+	select {
+	case <-req.Cancel: //nolint:staticcheck // http.Client sets it
+		return context.Canceled
+	default:
+		return nil
+	}
+}

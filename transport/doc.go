@@ -1,0 +1,20 @@
+// Package transport carries out, on a chain of ordinary http.RoundTrippers, what package policy decides about
+// what package classify found:
+//
+//	caller
+//	  | PerCall...      the user's own, once a call
+//	  | Retry           asks the policy: again, and when, or why not
+//	  | Break           keeps attempts away from a key that a policy has closed
+//	  | Classify        judges the answer; the verdict rides back on it
+//	  | PerAttempt...   the user's own, once an attempt: signing, authentication, tracing
+//	  v base            http.DefaultTransport, or any other
+//
+// [New] builds this chain, [Wrap] puts it around an http.Client, and each part is a [Middleware] that serves alone.
+//
+// The chain keeps the contract of http.RoundTripper to the letter. An answer of any status is a response and no error,
+// also when the retries are used up; its body reads as the server sent it. The caller's request is not changed,
+// and its body is closed on every path. Of an error of the base, errors.Is and errors.As find everything they would find
+// without the chain; on top of it stands the error type of its kind, such as *classify.TimeoutError.
+//
+// As long as nothing fails, the chain allocates nothing and starts no goroutine.
+package transport

@@ -1,0 +1,36 @@
+package transport
+
+import (
+	"net/http"
+	"strings"
+)
+
+// key names what is shared between calls. A struct, so that the usual key, a host, costs no allocation.
+type key struct {
+	scheme string // empty for a key of the user's own
+	name   string
+}
+
+func (k key) String() string {
+	if k.scheme == "" {
+		return k.name
+	}
+	return k.scheme + "://" + k.name
+}
+
+// hostKey is the server that a request goes to: scheme, lower-case host and port, the scheme's own port left out.
+// It looks at the URL, not at the Host header.
+func hostKey(req *http.Request) key {
+	if req.URL == nil {
+		return key{}
+	}
+	k := key{strings.ToLower(req.URL.Scheme), strings.ToLower(req.URL.Host)}
+	switch k.scheme {
+	case "http":
+		k.name = strings.TrimSuffix(k.name, ":80")
+	case "https":
+		k.name = strings.TrimSuffix(k.name, ":443")
+	}
+	k.name = strings.TrimSuffix(k.name, ".")
+	return k
+}

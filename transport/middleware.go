@@ -1,0 +1,50 @@
+package transport
+
+import "net/http"
+
+// Middleware wraps a RoundTripper in another. The result must keep the contract of [http.RoundTripper]:
+// leave the request as it is, close its body on every path, and give an answer of any status as a response.
+type Middleware func(next http.RoundTripper) http.RoundTripper
+
+// Chain wraps base in the middlewares; the first is the outermost. A nil base is [http.DefaultTransport],
+// looked up at each request. Nil middlewares are left out.
+func Chain(base http.RoundTripper, middlewares ...Middleware) http.RoundTripper {
+	if base == nil {
+		base = defaultBase{}
+	}
+	for i := len(middlewares) - 1; i >= 0; i-- {
+		if middlewares[i] != nil {
+			base = middlewares[i](base)
+		}
+	}
+	return base
+}
+
+// defaultBase sends requests through whatever http.DefaultTransport is at that moment.
+type defaultBase struct{}
+
+func (defaultBase) RoundTrip(req *http.Request) (*http.Response, error) {
+	return http.DefaultTransport.RoundTrip(req)
+}
+
+func (defaultBase) CloseIdleConnections() { closeIdle(http.DefaultTransport) }
+
+// inner is the next RoundTripper of a chain, for embedding: it forwards CloseIdleConnections,
+// which http.Client looks for on the outermost.
+type inner struct{ next http.RoundTripper }
+
+func (i inner) CloseIdleConnections() { closeIdle(i.next) }
+
+func closeIdle(rt http.RoundTripper) {
+	if c, ok := rt.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+// closeBody closes the body of a request that is not going to be sent, as every RoundTripper must.
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		// The error of closing an upload that never began concerns nobody.
+		_ = req.Body.Close()
+	}
+}
