@@ -1,0 +1,98 @@
+package otelwrap_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/steadytrip/steadytrip/classify"
+	"github.com/steadytrip/steadytrip/otelwrap"
+	"github.com/steadytrip/steadytrip/transport"
+)
+
+// span records the attributes that are set on it.
+type span struct {
+	noop.Span
+	set map[attribute.Key]string
+}
+
+func (s *span) IsRecording() bool { return true }
+
+func (s *span) SetAttributes(all ...attribute.KeyValue) {
+	for _, kv := range all {
+		s.set[kv.Key] = kv.Value.String()
+	}
+}
+
+type answer struct {
+	status int
+	body   string
+}
+
+func (a answer) RoundTrip(req *http.Request) (*http.Response, error) {
+	return &http.Response{
+		StatusCode: a.status, Header: http.Header{}, Request: req,
+		Body: io.NopCloser(strings.NewReader(a.body)), ContentLength: int64(len(a.body)),
+	}, nil
+}
+
+func TestSpanTellsWhatToDo(t *testing.T) {
+	for name, tc := range map[string]struct {
+		answer answer
+		want   map[attribute.Key]string
+	}{
+		"success": {answer{200, ""}, map[attribute.Key]string{
+			"steadytrip.attempts": "1", "steadytrip.stop_reason": "succeeded",
+		}},
+		"a revoked grant": {answer{403, `{"error":"grant_revoked","message":"canary","details":{"grant_id":"canary"}}`}, map[attribute.Key]string{
+			"steadytrip.attempts": "1", "steadytrip.stop_reason": "not_retryable",
+			"steadytrip.kind": "grant_revoked", "steadytrip.action": "reauthorize", "steadytrip.code": "grant_revoked",
+		}},
+		"a code that the server made up": {answer{400, `{"error":"canary"}`}, map[attribute.Key]string{
+			"steadytrip.attempts": "1", "steadytrip.stop_reason": "not_retryable",
+			"steadytrip.kind": "backend", "steadytrip.action": "inspect",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			classifier, err := classify.ForAlter("backend.example")
+			if err != nil {
+				t.Fatal(err)
+			}
+			rt, err := transport.New(tc.answer, transport.Config{Classifier: classifier, Hooks: otelwrap.Hooks()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := &span{set: map[attribute.Key]string{}}
+			ctx := trace.ContextWithSpan(t.Context(), s)
+			send(t, ctx, rt)
+			if len(s.set) != len(tc.want) {
+				t.Errorf("attributes %v, want %v", s.set, tc.want)
+			}
+			for key, want := range tc.want {
+				if got := s.set[key]; got != want {
+					t.Errorf("%s is %q, want %q", key, got, want)
+				}
+			}
+			send(t, context.Background(), rt) // without a span there is nobody to tell
+		})
+	}
+}
+
+func send(t *testing.T, ctx context.Context, rt http.RoundTripper) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(ctx, "GET", "https://backend.example/v1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := rt.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+}
