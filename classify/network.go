@@ -169,6 +169,7 @@ var netHTTPTypes = map[string]Verdict{
 
 func byNetHTTP(err error) Verdict {
 	var (
+		//lint:ignore SA1019 net/http still returns it
 		protocol *http.ProtocolError
 		text     textproto.ProtocolError
 	)
@@ -196,7 +197,7 @@ func byNetHTTP(err error) Verdict {
 
 // byConnection knows the ways in which an existing connection ends. The request may have been acted on.
 func byConnection(err error) Verdict {
-	code := ""
+	var code string
 	switch {
 	case errors.Is(err, syscall.ECONNRESET):
 		code = "connection_reset"

@@ -440,7 +440,7 @@ func TestErrorsThatNobodyKnowsAreNetworkErrors(t *testing.T) {
 		want Kind
 	}{
 		{"a bare error", errors.New("x"), Network},
-		{"an error that resembles a status text", errors.New("Bad Gateway!"), Network},
+		{"an error that resembles a status text", errors.New("Bad Gateway!"), Network}, //nolint:revive // as a status text would be
 		{"a wrapped status text", fmt.Errorf("proxy: %w", errors.New("Proxy Authentication Required")), ProxyRefused},
 		{"a timeout of no known type", temporary{timeout: true}, Timeout},
 		{"a deadline without a context to tell whose it was", context.DeadlineExceeded, Timeout},

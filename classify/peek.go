@@ -3,6 +3,7 @@ package classify
 import (
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -44,7 +45,7 @@ func peek(resp *http.Response) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.enough = true
-	return p.buf[:len(p.buf):len(p.buf)]
+	return slices.Clip(p.buf)
 }
 
 // mayHoldJSON reports whether an error body is worth a look: streams, messages in parts and media are not.

@@ -432,12 +432,12 @@ func TestPeekingChangesNothingOfARealAnswer(t *testing.T) {
 	h2.StartTLS()
 	defer h2.Close()
 
-	for name, make := range bodies {
+	for name, newBody := range bodies {
 		for _, size := range []int{0, 1, 17, 4095, 4096, 4097, MaxBody - 1, MaxBody, MaxBody + 1, 1 << 20, 10 << 20} {
 			if size > 1<<20 && name != "JSON" {
 				continue
 			}
-			data = make(size)
+			data = newBody(size)
 			for _, chunked = range []bool{false, true} {
 				for _, s := range []*httptest.Server{h1, h2} {
 					status, contentType = []int{200, 400, 404, 409, 500}[random.Uint64()%5], []string{"application/json", "text/html", "", "x"}[random.Uint64()%4]

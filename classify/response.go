@@ -9,9 +9,9 @@ import (
 
 // verdictContext carries a verdict on the return path: it is the context of a copy of the response's request.
 type verdictContext struct {
-	context.Context
-	verdict  Verdict
-	response *http.Response // whose verdict it is
+	context.Context //nolint:containedctx // it is a context
+	verdict         Verdict
+	response        *http.Response // whose verdict it is
 }
 
 type verdictKey struct{}

@@ -3,6 +3,7 @@ package classify
 import (
 	"errors"
 	"fmt"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -262,5 +263,29 @@ func TestBasisHasAName(t *testing.T) {
 		if got, err := basis.MarshalText(); err != nil || string(got) != want {
 			t.Errorf("Basis(%d): got %q, %v, want %q", basis, got, err, want)
 		}
+	}
+}
+
+func TestThePackageCommentDrawsTheBranchesAsTheyAre(t *testing.T) {
+	source, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	branches := []Kind{}
+	for k := range Kinds() {
+		if k.Parent() == AlterSDK {
+			branches = append(branches, k)
+		}
+	}
+	want := fmt.Sprintf("//\t%-19s %s\n", AlterSDK, AlterSDK.Action())
+	for i, k := range branches {
+		line := "├──"
+		if i == len(branches)-1 {
+			line = "└──"
+		}
+		want += fmt.Sprintf("//\t%s %-15s %s\n", line, k, k.Action())
+	}
+	if !strings.Contains(string(source), "//\n"+want+"//\n") {
+		t.Errorf("doc.go does not draw the tree so:\n%s", want)
 	}
 }

@@ -70,7 +70,7 @@ func TestSpanTellsWhatToDo(t *testing.T) {
 			}
 			s := &span{set: map[attribute.Key]string{}}
 			ctx := trace.ContextWithSpan(t.Context(), s)
-			send(t, ctx, rt)
+			send(ctx, t, rt)
 			if len(s.set) != len(tc.want) {
 				t.Errorf("attributes %v, want %v", s.set, tc.want)
 			}
@@ -79,12 +79,12 @@ func TestSpanTellsWhatToDo(t *testing.T) {
 					t.Errorf("%s is %q, want %q", key, got, want)
 				}
 			}
-			send(t, context.Background(), rt) // without a span there is nobody to tell
+			send(context.Background(), t, rt) // without a span there is nobody to tell
 		})
 	}
 }
 
-func send(t *testing.T, ctx context.Context, rt http.RoundTripper) {
+func send(ctx context.Context, t *testing.T, rt http.RoundTripper) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, "GET", "https://backend.example/v1", nil)
 	if err != nil {

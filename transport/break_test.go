@@ -100,7 +100,7 @@ func TestBreakerHoldsForTheServersHint(t *testing.T) {
 		req := newRequest(t, "POST", backend, "")
 		req.Body = body
 		start := time.Now()
-		_, err := b.RoundTrip(req) //nolint:bodyclose // there is none
+		_, err := b.RoundTrip(req)
 		var (
 			open   *transport.OpenError
 			denied *classify.PolicyViolationError
@@ -261,7 +261,7 @@ func TestProbesSlotAlwaysComesBack(t *testing.T) {
 					defer func() { _ = recover() }()
 					ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 					defer cancel()
-					_, _ = b.RoundTrip(newRequest(t, "GET", backend, "").WithContext(ctx)) //nolint:bodyclose // there is none
+					_, _ = b.RoundTrip(newRequest(t, "GET", backend, "").WithContext(ctx))
 				}()
 				<-done
 				b.base.set(ok)

@@ -92,7 +92,8 @@ func ended(req *http.Request) error {
 		return err
 	}
 	select {
-	case <-req.Cancel: //nolint:staticcheck // http.Client sets it
+	//lint:ignore SA1019 http.Client.Timeout sets it
+	case <-req.Cancel:
 		return context.Canceled
 	default:
 		return nil

@@ -68,7 +68,7 @@ func TestRequestBodyIsClosedOnEveryPath(t *testing.T) {
 			return &http.Response{StatusCode: status, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
 		})
 	}
-	real := newTransport(t)
+	bare := newTransport(t)
 	for name, tc := range map[string]struct {
 		base    http.RoundTripper
 		prepare func(*http.Request)
@@ -76,15 +76,15 @@ func TestRequestBodyIsClosedOnEveryPath(t *testing.T) {
 		"success":             {base: answer(200)},
 		"failure":             {base: answer(400)},
 		"retries used up":     {base: answer(503)},
-		"no URL":              {real, func(r *http.Request) { r.URL = nil }},
-		"no header map":       {real, func(r *http.Request) { r.Header = nil }},
-		"method is no token":  {real, func(r *http.Request) { r.Method = "B D" }},
-		"no host":             {real, func(r *http.Request) { r.URL.Host = "" }},
-		"unsupported scheme":  {real, func(r *http.Request) { r.URL.Scheme = "gopher" }},
-		"bad header value":    {real, func(r *http.Request) { r.Header.Set("X", "a\nb") }},
-		"refused connection":  {real, func(r *http.Request) { r.URL.Host = closedPort(t) }},
+		"no URL":              {bare, func(r *http.Request) { r.URL = nil }},
+		"no header map":       {bare, func(r *http.Request) { r.Header = nil }},
+		"method is no token":  {bare, func(r *http.Request) { r.Method = "B D" }},
+		"no host":             {bare, func(r *http.Request) { r.URL.Host = "" }},
+		"unsupported scheme":  {bare, func(r *http.Request) { r.URL.Scheme = "gopher" }},
+		"bad header value":    {bare, func(r *http.Request) { r.Header.Set("X", "a\nb") }},
+		"refused connection":  {bare, func(r *http.Request) { r.URL.Host = closedPort(t) }},
 		"GetBody fails":       {answer(503), func(r *http.Request) { r.GetBody = func() (io.ReadCloser, error) { return nil, io.ErrClosedPipe } }},
-		"context is done":     {real, func(r *http.Request) { *r = *r.WithContext(doneContext()) }},
+		"context is done":     {bare, func(r *http.Request) { *r = *r.WithContext(doneContext()) }},
 		"body cannot be read": {answer(503), func(r *http.Request) { r.GetBody = nil }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -376,7 +376,7 @@ func TestPermanentFailuresAreTriedOnce(t *testing.T) {
 			if tc.prepare != nil {
 				tc.prepare(req)
 			}
-			_, err := newChain(t, base, transport.Config{Policy: fast()}).RoundTrip(req) //nolint:bodyclose // there is none
+			_, err := newChain(t, base, transport.Config{Policy: fast()}).RoundTrip(req)
 			if got := classify.Of(nil, err).Kind; got != tc.kind || attempts != 1 {
 				t.Errorf("%v after %d attempts (%v), want %v after one", got, attempts, err, tc.kind)
 			}
@@ -395,7 +395,7 @@ func TestErrorsKeepWhatTheBaseSaid(t *testing.T) {
 	for _, base := range []error{cause, inner} {
 		rt := newChain(t, roundTripFunc(func(*http.Request) (*http.Response, error) { return nil, base }), transport.Config{Policy: fast()})
 		client := &http.Client{Transport: rt}
-		_, err := client.Get("http://example.com/") //nolint:bodyclose // there is none
+		_, err := client.Get("http://example.com/")
 		var network *classify.NetworkError
 		if !errors.Is(err, cause) || !errors.As(err, &network) {
 			t.Errorf("%v: want the base's own error and a NetworkError in its chain", err)
@@ -419,7 +419,7 @@ func TestTimeoutsStayTimeouts(t *testing.T) {
 	tr := newTransport(t)
 	tr.ResponseHeaderTimeout = 20 * time.Millisecond
 	client := &http.Client{Transport: newChain(t, tr, transport.Config{Policy: fast()})}
-	_, err := client.Get(srv.URL) //nolint:bodyclose // there is none
+	_, err := client.Get(srv.URL)
 	var outer *url.Error
 	var timeout *classify.TimeoutError
 	if !errors.As(err, &outer) || !outer.Timeout() || !errors.As(err, &timeout) {
@@ -462,7 +462,7 @@ func TestImpoliteBases(t *testing.T) {
 				t.Errorf("recovered %v, want http.ErrAbortHandler", v)
 			}
 		}()
-		_, _ = rt.RoundTrip(newRequest(t, "GET", "http://example.com", "")) //nolint:bodyclose // there is none
+		_, _ = rt.RoundTrip(newRequest(t, "GET", "http://example.com", ""))
 	})
 }
 

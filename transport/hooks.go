@@ -11,7 +11,7 @@ import (
 
 // Hooks are told what the chain does. Each may be nil. They are called in the goroutine of the call, one after the other
 // for one call and concurrently for several, never under a lock; what a hook takes in time, the call takes longer.
-// They must not read, close or change the answer.
+// They must not read, close or change the answer. Breaker is called before Attempt is told of the attempt that moved the breaker.
 type Hooks struct {
 	// Attempt is called after each attempt, before its answer is discarded or returned.
 	Attempt func(ctx context.Context, info AttemptInfo)

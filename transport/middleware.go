@@ -1,6 +1,9 @@
 package transport
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+)
 
 // Middleware wraps a RoundTripper in another. The result must keep the contract of [http.RoundTripper]:
 // leave the request as it is, close its body on every path, and give an answer of any status as a response.
@@ -12,9 +15,9 @@ func Chain(base http.RoundTripper, middlewares ...Middleware) http.RoundTripper 
 	if base == nil {
 		base = defaultBase{}
 	}
-	for i := len(middlewares) - 1; i >= 0; i-- {
-		if middlewares[i] != nil {
-			base = middlewares[i](base)
+	for _, wrap := range slices.Backward(middlewares) {
+		if wrap != nil {
+			base = wrap(base)
 		}
 	}
 	return base

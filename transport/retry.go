@@ -163,7 +163,8 @@ func (c *call) pause(d time.Duration) error {
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
-		case <-c.req.Cancel: //nolint:staticcheck // http.Client sets it
+		//lint:ignore SA1019 http.Client.Timeout sets it
+		case <-c.req.Cancel:
 		}
 		c.waited += time.Since(begin)
 	}
@@ -188,8 +189,8 @@ func (c *call) resend(body io.ReadCloser) *http.Request {
 
 // attemptContext tells the layers inside the retries which attempt they serve.
 type attemptContext struct {
-	context.Context
-	attempt int
+	context.Context //nolint:containedctx // it is a context
+	attempt         int
 }
 
 type attemptKey struct{}

@@ -173,7 +173,7 @@ func TestCancelledPauseReturnsTheCause(t *testing.T) {
 				req.GetBody = func() (io.ReadCloser, error) { return again, nil }
 				script := transporttest.Play(answer(503, ""))
 				start := time.Now()
-				_, err := newChain(t, script, transport.Config{Policy: steady()}).RoundTrip(req) //nolint:bodyclose // there is none
+				_, err := newChain(t, script, transport.Config{Policy: steady()}).RoundTrip(req)
 				if took := time.Since(start); took != ms(70) {
 					t.Errorf("returned after %v, want 70ms", took)
 				}
@@ -201,9 +201,10 @@ func TestRequestCancelChannelEndsAPause(t *testing.T) {
 		stop := make(chan struct{})
 		time.AfterFunc(ms(70), func() { close(stop) })
 		req := newRequest(t, "GET", "https://api.example", "")
-		req.Cancel = stop //nolint:staticcheck // http.Client still sets it
+		//lint:ignore SA1019 http.Client.Timeout sets it
+		req.Cancel = stop
 		start := time.Now()
-		_, err := newChain(t, transporttest.Play(answer(503, "")), transport.Config{Policy: steady()}).RoundTrip(req) //nolint:bodyclose // there is none
+		_, err := newChain(t, transporttest.Play(answer(503, "")), transport.Config{Policy: steady()}).RoundTrip(req)
 		if err == nil || time.Since(start) != ms(70) {
 			t.Errorf("%v after %v, want an error after 70ms", err, time.Since(start))
 		}
@@ -264,6 +265,6 @@ func TestPanickingHookLeavesNoAnswerOpen(t *testing.T) {
 				t.Error("the answer is open")
 			}
 		}()
-		_, _ = rt.RoundTrip(newRequest(t, "GET", "https://api.example", "")) //nolint:bodyclose // there is none
+		_, _ = rt.RoundTrip(newRequest(t, "GET", "https://api.example", ""))
 	})
 }

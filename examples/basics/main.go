@@ -25,7 +25,7 @@ func main() {
 
 func run(out io.Writer) error {
 	backend := transporttest.NewBackend()
-	defer backend.Close()
+	defer func() { _ = backend.Close() }()
 	backend.SetGrant("g1", transporttest.Active)
 	backend.SetGrant("g2", transporttest.Revoked)
 
@@ -70,7 +70,7 @@ func alterClient(host string) (*http.Client, error) {
 
 // get fetches url and says what to do about a failure.
 func get(client *http.Client, out io.Writer, url string) error {
-	resp, err := client.Get(url)
+	resp, err := client.Get(url) //nolint:noctx // the shortest call there is
 	if err == nil {
 		defer resp.Body.Close()
 		err = classify.CheckResponse(resp)

@@ -3,9 +3,20 @@ package transporttest
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"testing"
+
+	"github.com/steadytrip/steadytrip/classify"
 )
+
+func TestNoCannedAnswerWithoutACode(t *testing.T) {
+	for code := range cannedRows {
+		if !slices.ContainsFunc(classify.Codes(), func(row classify.Code) bool { return row.Code == code }) {
+			t.Errorf("%s is not in the code table", code)
+		}
+	}
+}
 
 // What a server remembers is bounded, however long a test runs. The handlers are called without sockets here.
 

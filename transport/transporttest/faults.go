@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// Fault is a failure of the network, or of a server, that a [Server] can be told to have.
+// Fault is a failure of the network, or of a server, that a [Server] can be told to have for a number of requests.
+// A refused connection is none of them, since no server sees what it refuses: see [Server.Refuse].
 type Fault uint8
 
 const (

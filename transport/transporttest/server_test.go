@@ -145,6 +145,22 @@ func TestTruncatedAnswerWithoutABody(t *testing.T) {
 	}
 }
 
+func TestFaultsOfAnswersToHEAD(t *testing.T) {
+	s, _ := counting(t)
+	s.AnswerNext(transporttest.Answer(200, "12345"), 1)
+	s.SlowNext(0, 1)
+	s.FailNext(transporttest.Truncated, 1)
+	for _, want := range []int{200, 201, 201, 201} {
+		resp, err := s.Client().Head(s.URL)
+		if err != nil || resp.StatusCode != want {
+			t.Fatalf("got %v, %v, want %d", resp, err, want)
+		}
+		if got := read(t, resp); got != "" {
+			t.Errorf("got body %q", got)
+		}
+	}
+}
+
 func TestSlowHeaderTakesItsTime(t *testing.T) {
 	s, _ := counting(t)
 	const d = 100 * time.Millisecond
