@@ -49,7 +49,15 @@ func unencryptedHTTP2(conn net.Conn, answer func(w io.Writer, stream uint32) boo
 			conn.Write(b)
 		}
 	}()
-	defer func() { close(w); <-written }()
+	defer func() {
+		close(w)
+		<-written
+		// To close with bytes unread would reset the connection.
+		if tcp, ok := conn.(*net.TCPConn); ok {
+			tcp.CloseWrite()
+			io.Copy(io.Discard, r)
+		}
+	}()
 	writeFrame(w, frameSettings, 0, 0, nil)
 	for {
 		head := make([]byte, 9)

@@ -37,4 +37,4 @@ func read(t *testing.T, resp *http.Response) string {
 }
 
 // is reports whether err is want itself, rather than an error around it.
-func is(err, want error) bool { return err == want } //nolint:errorlint // that is the question
+func is(err, want error) bool { return err == want }

@@ -99,7 +99,8 @@ func (s *Server) SetHeader(name string, values ...string) {
 	s.header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
 }
 
-// Close ends the server, its connections and its handlers, stalled ones included, and returns when they have ended.
+// Close ends the server, its connections and its handlers, stalled ones included, and returns when they have ended;
+// a handler must not call it. A handler of your own ends by its request's context.
 // The error says what went wrong in the background: a port that could not be opened again.
 func (s *Server) Close() error {
 	s.mu.Lock()

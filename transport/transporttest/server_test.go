@@ -311,22 +311,27 @@ func TestRefusedThenBack(t *testing.T) {
 
 func TestRefuseEndsByItself(t *testing.T) {
 	s, _ := counting(t)
-	s.Refuse(50 * time.Millisecond)
-	if _, _, err := post(t, s, "x"); !errors.Is(err, syscall.ECONNREFUSED) {
-		t.Errorf("got %v, want a refused dial", err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	const d = 30 * time.Millisecond
+	began := time.Now()
+	s.Refuse(d)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	for {
 		_, _, err := post(t, s, "x")
 		if err == nil {
 			break
 		}
+		if !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("got %v, want a refused dial", err)
+		}
 		select {
-		case <-time.After(5 * time.Millisecond):
+		case <-time.After(time.Millisecond):
 		case <-ctx.Done():
 			t.Fatalf("the port did not come back: %v", err)
 		}
+	}
+	if took := time.Since(began); took < d {
+		t.Errorf("the port came back after %v, want %v", took, d)
 	}
 }
 
