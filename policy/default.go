@@ -22,6 +22,7 @@ func Default() Set {
 		Max:           time.Second,
 		MaxElapsed:    10 * time.Second,
 		MaxRetryAfter: 10 * time.Second,
+		Cost:          0, // waiting for a lock is no sign of overload
 	}
 	connect := Profile{
 		// Nothing was sent, a refused connection costs a millisecond, and the next address may accept at once.
@@ -33,6 +34,7 @@ func Default() Set {
 		Max:           2 * time.Second,
 		MaxElapsed:    10 * time.Second,
 		MaxRetryAfter: 10 * time.Second,
+		Cost:          0.5,
 	}
 	transient := Profile{
 		// A second retry would add load to an outage for few more successes.
@@ -42,6 +44,7 @@ func Default() Set {
 		Jitter:        FullJitter,
 		Max:           2 * time.Second,
 		MaxRetryAfter: 10 * time.Second,
+		Cost:          1,
 	}
 	limited := Profile{
 		// Waiting helps only if the limit frees up while the caller still cares.
@@ -51,6 +54,7 @@ func Default() Set {
 		Jitter:        0.25,
 		Max:           20 * time.Second,
 		MaxRetryAfter: 3 * time.Second,
+		Cost:          0.36,
 	}
 	return Set{
 		Profiles: map[classify.Kind]Profile{
@@ -64,6 +68,7 @@ func Default() Set {
 			classify.ProviderRateLimit:      limited,
 		},
 		MaxAttempts: 64,
+		Budget:      Budget{Ratio: 0.1, Min: 3, Window: 10 * time.Second},
 		Breaker: Breaker{
 			Kinds:    []classify.Kind{classify.PolicyRateLimit},
 			Failures: 6,

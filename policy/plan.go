@@ -15,6 +15,8 @@ type Facts struct {
 	Deadline  bool          // whether the caller has a deadline
 	Done      bool          // whether the caller's context has ended
 	Replay    Replay        // whether the request can be sent again
+	Forbidden bool          // whether the caller asked for no retries
+	Nested    bool          // whether another Retry, further in, has dealt with the failure
 	Random    float64       // in [0, 1): the randomness of the pause; a value outside is moved inside
 }
 
@@ -23,6 +25,7 @@ type Decision struct {
 	Pause   time.Duration // before the next attempt; 0 unless Retry
 	Reason  Reason        // Retrying, or why there is no further attempt
 	Profile classify.Kind // the kind whose profile applied; Unclassified if none did
+	Cost    float64       // tokens of the budget that the retry spends; 0 unless Retry
 }
 
 // Retry reports whether the request is to be sent again after the pause.
@@ -60,9 +63,9 @@ func (p *Plan) Next(v classify.Verdict, f Facts) Decision {
 	prof, owner, _ := p.policy.Profile(v.Kind)
 	pause, reason := p.next(prof, owner, v, f)
 	if reason != Retrying {
-		pause = 0
+		return Decision{Reason: reason, Profile: owner}
 	}
-	return Decision{Pause: pause, Reason: reason, Profile: owner}
+	return Decision{Pause: pause, Reason: reason, Profile: owner, Cost: prof.Cost}
 }
 
 // next applies a profile to a failure; the zero profile stands for none.
@@ -72,6 +75,12 @@ func (p *Plan) next(prof Profile, owner classify.Kind, v classify.Verdict, f Fac
 			return 0, NoProfile
 		}
 		return 0, NotRetryable
+	}
+	switch {
+	case f.Forbidden:
+		return 0, Forbidden
+	case f.Nested:
+		return 0, Nested
 	}
 	if reason := f.Replay.Check(v); reason != Retrying {
 		return 0, reason
@@ -86,7 +95,13 @@ func (p *Plan) next(prof Profile, owner classify.Kind, v classify.Verdict, f Fac
 	}
 	hint := max(v.RetryAfter, 0)
 	if hint > prof.MaxRetryAfter {
-		return 0, RetryAfterTooLong
+		switch prof.LongHint {
+		case Honour:
+		case Clamp:
+			hint = prof.MaxRetryAfter
+		case Stop:
+			return 0, RetryAfterTooLong
+		}
 	}
 	pause, ok := t.next(prof)
 	if !ok {

@@ -243,7 +243,7 @@ func TestNextStopsOrRetries(t *testing.T) {
 func TestZeroPlanIsTheDefaultPolicy(t *testing.T) {
 	var p policy.Plan
 	got := p.Next(classify.Verdict{Kind: classify.Dial}, policy.Facts{Attempts: 1, Replay: repeatable})
-	if want := (policy.Decision{Reason: policy.Retrying, Profile: classify.Dial}); got != want {
+	if want := (policy.Decision{Reason: policy.Retrying, Profile: classify.Dial, Cost: 0.5}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if got := p.Next(classify.Verdict{Kind: classify.Dial}, policy.Facts{Attempts: 64, Replay: repeatable}); got.Reason != policy.AttemptLimit {

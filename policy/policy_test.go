@@ -83,7 +83,7 @@ func TestNilPolicyIsTheDefault(t *testing.T) {
 		t.Errorf("got the profile of %s, %v; want that of dial", from, ok)
 	}
 	got := p.Plan().Next(classify.Verdict{Kind: classify.Timeout}, policy.Facts{Attempts: 1, Replay: repeatable, Random: middle})
-	if want := (policy.Decision{Pause: 100 * ms, Reason: policy.Retrying, Profile: classify.Network}); got != want {
+	if want := (policy.Decision{Pause: 100 * ms, Reason: policy.Retrying, Profile: classify.Network, Cost: 1}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

@@ -32,9 +32,13 @@ type Profile struct {
 	// 0: not bounded by time.
 	MaxElapsed time.Duration
 
-	// MaxRetryAfter is the longest hint of a server that is waited for, not counting jitter. A longer one is neither waited for nor cut short:
-	// the call stops with RetryAfterTooLong. 0: any hint stops it.
+	// MaxRetryAfter is the longest hint of a server that is waited for, not counting jitter; LongHint says what to do
+	// about a longer one. 0: any hint is too long.
 	MaxRetryAfter time.Duration
+	LongHint      LongHint
+
+	// Cost is how many tokens of the budget each retry spends, see [Budget]. 0: none, the retry is free.
+	Cost float64
 
 	// BackOff, if not nil, makes the source of pauses: Initial, Max and Multiplier are ignored then, and Jitter spreads
 	// nothing but hints. It is called, and its result is Reset, once for each call that fails under this profile,
@@ -117,3 +121,31 @@ func add(a, b time.Duration) time.Duration {
 	}
 	return a + b
 }
+
+// LongHint says what to do about a server's hint that is longer than a profile's MaxRetryAfter. The zero value is Stop.
+type LongHint uint8
+
+const (
+	// Stop: the call ends with the answer, and the hint in its verdict.
+	Stop LongHint = iota
+	// Clamp: wait for MaxRetryAfter and try then, sooner than the server asked. It may answer with more of the same.
+	Clamp
+	// Honour: wait for as long as the server asks, if MaxElapsed and the caller's deadline allow it.
+	Honour
+)
+
+// String returns the rule in lower case.
+func (l LongHint) String() string {
+	switch l {
+	case Stop:
+		return "stop"
+	case Clamp:
+		return "clamp"
+	case Honour:
+		return "honour"
+	}
+	return "unknown"
+}
+
+// MarshalText returns the rule in lower case.
+func (l LongHint) MarshalText() ([]byte, error) { return []byte(l.String()), nil }

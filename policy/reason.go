@@ -36,6 +36,13 @@ const (
 	// Refused: an open breaker answered instead of the server. [Plan.Next] never returns it: a breaker's refusal
 	// is final before a plan is asked.
 	Refused
+	// BudgetSpent: retries have had their share of the traffic. [Plan.Next] never returns it: it names the Cost,
+	// and whoever keeps the budget finds that it does not reach.
+	BudgetSpent
+	// Forbidden: the caller asked for no retries.
+	Forbidden
+	// Nested: another Retry, further in, has dealt with the failure.
+	Nested
 )
 
 var reasons = [...]string{
@@ -53,6 +60,9 @@ var reasons = [...]string{
 	DeadlineTooNear:   "deadline_too_near",
 	RetryAfterTooLong: "retry_after_too_long",
 	Refused:           "refused",
+	BudgetSpent:       "budget_spent",
+	Forbidden:         "forbidden",
+	Nested:            "nested",
 }
 
 // String returns the reason's name in snake case, such as "deadline_too_near". The names are stable.

@@ -21,6 +21,7 @@ type Set struct {
 
 	MaxAttempts int           // attempts of a call over all profiles, the first one included; at least 1
 	MaxElapsed  time.Duration // from the start of a call to the end of its last pause; 0: only the caller's context bounds it
+	Budget      Budget        // what share of the traffic retries may be; the zero value does not limit them
 	Breaker     Breaker       // when requests are refused locally; the zero value never refuses
 }
 
@@ -41,12 +42,13 @@ func (s Set) String() string {
 		s.writeProfiles(&b)
 	}
 	b.WriteByte('\n')
+	s.Budget.write(&b)
 	s.Breaker.write(&b)
 	return b.String()
 }
 
 func (s Set) writeProfiles(b *strings.Builder) {
-	rows := []byte("Profile\tRetries\tImmediate\tInitial\tMax\tMultiplier\tJitter\tMaxElapsed\tMaxRetryAfter\n")
+	rows := []byte("Profile\tRetries\tImmediate\tInitial\tMax\tMultiplier\tJitter\tMaxElapsed\tMaxRetryAfter\tLongHint\tCost\n")
 	for _, k := range slices.Sorted(maps.Keys(s.Profiles)) {
 		p := s.Profiles[k]
 		immediate := "no"
@@ -57,8 +59,8 @@ func (s Set) writeProfiles(b *strings.Builder) {
 		if p.BackOff != nil {
 			initial, limit, multiplier = "BackOff", "BackOff", "BackOff"
 		}
-		rows = fmt.Appendf(rows, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k, count(p.Retries), immediate,
-			initial, limit, multiplier, p.Jitter, bound(p.MaxElapsed), p.MaxRetryAfter)
+		rows = fmt.Appendf(rows, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%v\n", k, count(p.Retries), immediate,
+			initial, limit, multiplier, p.Jitter, bound(p.MaxElapsed), p.MaxRetryAfter, p.LongHint, p.Cost)
 	}
 	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	_, _ = w.Write(rows) // a Builder takes everything

@@ -30,6 +30,7 @@ func (s Set) Validate() error {
 	for _, k := range slices.Sorted(maps.Keys(s.Profiles)) {
 		c.profile("Profiles["+k.String()+"]", k, s.Profiles[k])
 	}
+	c.budget(s.Budget)
 	c.breaker(s.Breaker)
 	return errors.Join(c.faults...)
 }
@@ -65,6 +66,12 @@ func (c *check) profile(field string, k classify.Kind, p Profile) {
 		c.fault(field+".MaxElapsed", p.MaxElapsed, "more than 0s because Retries is Unlimited; set MaxElapsed, for example to 10s")
 	}
 	c.notNegative(field+".MaxRetryAfter", p.MaxRetryAfter)
+	if p.LongHint > Honour {
+		c.fault(field+".LongHint", uint8(p.LongHint), "policy.Stop, policy.Clamp or policy.Honour")
+	}
+	if !(p.Cost >= 0 && !math.IsInf(p.Cost, 1)) {
+		c.fault(field+".Cost", p.Cost, "0 or more tokens")
+	}
 	if p.BackOff == nil {
 		c.exponential(field, p)
 	}

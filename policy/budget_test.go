@@ -1,0 +1,129 @@
+package policy_test
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/steadytrip/steadytrip/policy"
+)
+
+func standardBudget() policy.Budget { return policy.Default().Budget }
+
+func TestBucket(t *testing.T) {
+	succeed := func(b *policy.Bucket, n int, at time.Duration) {
+		for range n {
+			b.Success(at)
+		}
+	}
+	spend := func(b *policy.Bucket, cost float64, at time.Duration) (n int) {
+		for b.Spend(cost, at) {
+			n++
+		}
+		return n
+	}
+	t.Run("starts full", func(t *testing.T) {
+		b := standardBudget().Bucket()
+		if got := spend(&b, 1, 0); got != 3 {
+			t.Errorf("%d retries, want 3", got)
+		}
+	})
+	t.Run("waiting earns nothing", func(t *testing.T) {
+		b := standardBudget().Bucket()
+		spend(&b, 1, 0)
+		if b.Spend(1, time.Hour) {
+			t.Error("a retry was free after an hour without traffic")
+		}
+	})
+	t.Run("ten successes earn a retry", func(t *testing.T) {
+		b := standardBudget().Bucket()
+		spend(&b, 1, 0)
+		succeed(&b, 9, 0)
+		if b.Spend(1, 0) {
+			t.Error("nine successes paid for a retry")
+		}
+		succeed(&b, 1, 0)
+		if !b.Spend(1, 0) {
+			t.Errorf("%v tokens after ten successes, want 1", b.Tokens())
+		}
+	})
+	t.Run("failures earn nothing", func(t *testing.T) {
+		b := standardBudget().Bucket()
+		spend(&b, 1, 0)
+		for range 100 {
+			b.Failure(0)
+		}
+		if b.Tokens() != 0 {
+			t.Errorf("%v tokens, want none", b.Tokens())
+		}
+	})
+	t.Run("holds a tenth of the last ten seconds of traffic", func(t *testing.T) {
+		b := standardBudget().Bucket()
+		for second := range 60 {
+			succeed(&b, 100, time.Duration(second)*sec)
+		}
+		if got := spend(&b, 1, 59*sec); got != 100 {
+			t.Errorf("%d retries at 100 requests a second, want 100", got)
+		}
+		for second := range 60 {
+			succeed(&b, 100, time.Duration(60+second)*sec)
+		}
+		if got := spend(&b, 1, 10*time.Minute); got != 3 {
+			t.Errorf("%d retries once the traffic is long gone, want 3", got)
+		}
+	})
+	t.Run("a refund is what was spent, within the capacity", func(t *testing.T) {
+		b := standardBudget().Bucket()
+		b.Spend(2, 0)
+		b.Refund(2)
+		b.Refund(5)
+		if b.Tokens() != 3 {
+			t.Errorf("%v tokens, want 3", b.Tokens())
+		}
+	})
+	t.Run("a clock that goes backwards takes nothing away", func(t *testing.T) {
+		b := standardBudget().Bucket()
+		succeed(&b, 100, time.Hour)
+		before := b.Capacity()
+		succeed(&b, 100, -time.Hour)
+		if b.Capacity() < before {
+			t.Errorf("capacity fell from %v to %v", before, b.Capacity())
+		}
+	})
+}
+
+func TestRetriesStayWithinTheBudget(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	for range 200 {
+		budget := policy.Budget{Ratio: 0.01 + 0.99*r.Float64(), Min: 1 + 9*r.Float64(), Window: time.Duration(1+r.IntN(20)) * sec}
+		b := budget.Bucket()
+		var now time.Duration
+		successes, spent := 0, 0.0
+		for range 2000 {
+			now += time.Duration(r.Int64N(int64(sec)))
+			switch cost := 2 * r.Float64(); r.IntN(4) {
+			case 0:
+				b.Success(now)
+				successes++
+			case 1:
+				b.Failure(now)
+			default:
+				if b.Spend(cost, now) {
+					if r.IntN(10) == 0 {
+						b.Refund(cost)
+					} else {
+						spent += cost
+					}
+				}
+			}
+			if most := budget.Min + budget.Ratio*float64(successes) + 1e-6; spent > most {
+				t.Fatalf("seed %d: %v tokens spent after %d successes, want at most %v", seed, spent, successes, most)
+			}
+			if b.Tokens() < -1e-6 {
+				t.Fatalf("seed %d: %v tokens", seed, b.Tokens())
+			}
+		}
+	}
+}
