@@ -76,7 +76,10 @@ func Break(p *policy.Policy, keyOf func(*http.Request) string, hooks *Hooks) Mid
 		if len(rule.Kinds) == 0 {
 			return next
 		}
-		return &breaking{inner: inner{next}, rule: rule, keyOf: keyOf, hooks: hooks}
+		return &breaking{
+			inner: inner{next}, rule: rule, keyOf: keyOf, hooks: hooks,
+			circuits: newRegistry(func() *circuit { return &circuit{} }, (*circuit).spare),
+		}
 	}
 }
 
@@ -85,7 +88,7 @@ type breaking struct {
 	rule     policy.Breaker
 	keyOf    func(*http.Request) string
 	hooks    *Hooks
-	circuits registry
+	circuits *registry[circuit] // of the keys in trouble; empty while all is well
 }
 
 var _ http.RoundTripper = (*breaking)(nil)
@@ -145,7 +148,7 @@ func (b *breaking) report(req *http.Request, p pass, v classify.Verdict, err err
 		}
 		if change, healthy, ok := c.settle(p, o, v, b.rule); ok {
 			if healthy {
-				b.circuits.retire(k, c)
+				b.circuits.drop(k, c, (*circuit).retire)
 			}
 			b.tell(req, k, change)
 			return

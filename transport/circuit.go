@@ -130,15 +130,21 @@ func (c *circuit) cause() classify.Verdict {
 	return c.verdict
 }
 
-// retire marks a healthy circuit as gone and reports whether it is. To make room, one that only counts failures
-// or whose hold is over with nobody asking may go as well, never one that is open or probing.
-func (c *circuit) retire(makeRoom bool) bool {
+// retire marks the circuit as gone if its key is healthy, and reports whether it is.
+func (c *circuit) retire() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	idle := c.trip == nil && c.failures == 0
-	if makeRoom {
-		idle = c.trip == nil || c.trip.state == Open && !time.Now().Before(c.until)
-	}
+	healthy := c.trip == nil && c.failures == 0
+	c.retired = c.retired || healthy
+	return healthy
+}
+
+// spare marks the circuit as gone if it can be forgotten to make room for another: one that only counts failures,
+// or whose hold is over with nobody asking. One that is open or probing cannot.
+func (c *circuit) spare() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	idle := c.trip == nil || c.trip.state == Open && !time.Now().Before(c.until)
 	c.retired = c.retired || idle
 	return idle
 }

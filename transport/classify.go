@@ -49,7 +49,7 @@ func (c *classifying) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // typed returns err as the error of its kind.
 func (c *classifying) typed(req *http.Request, err error) error {
-	if _, direct := err.(tls.RecordHeaderError); direct || err == http.ErrSkipAltProtocol { //nolint:errorlint // as net/http compares
+	if comparedDirectly(err) {
 		return err
 	}
 	if u, ok := err.(*url.Error); ok && u.Err != nil { //nolint:errorlint // only the outermost is the client's
@@ -62,6 +62,12 @@ func (c *classifying) typed(req *http.Request, err error) error {
 		return typed
 	}
 	return err
+}
+
+// comparedDirectly reports whether net/http compares err itself, without looking below a wrapper.
+func comparedDirectly(err error) bool {
+	_, record := err.(tls.RecordHeaderError) //nolint:errorlint // as http.Client does
+	return record || err == http.ErrSkipAltProtocol
 }
 
 // verdictOfError is the verdict inside an error, or what can be said of an error without one.

@@ -3,6 +3,7 @@ package transport
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 
 	"github.com/steadytrip/steadytrip/classify"
@@ -19,13 +20,15 @@ type Config struct {
 	// Policy says what is retried, how, and what opens a breaker. New takes a copy. Default: [policy.Default].
 	Policy *policy.Set
 
-	// Key names what a breaker belongs to, from the request, such as a tenant or an API family.
-	// It must be safe for concurrent use, and is called only while some key is in trouble.
-	// Default: scheme, host and port of the URL.
+	// Key names what a breaker and a retry budget belong to, from the request, such as a tenant or an API family.
+	// It must be safe for concurrent use. Default: scheme, host and port of the URL.
 	Key func(req *http.Request) string
 
 	// Hooks are told what happens. Default: nobody is.
 	Hooks Hooks
+
+	// Logger gets what [LogHooks] writes. Default: nothing is logged.
+	Logger *slog.Logger
 
 	// PerCall middlewares wrap the whole call, retries included; the first is the outermost.
 	PerCall []Middleware
@@ -46,9 +49,12 @@ func New(base http.RoundTripper, cfg Config) (http.RoundTripper, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Logger != nil {
+		cfg.Hooks = JoinHooks(cfg.Hooks, LogHooks(cfg.Logger))
+	}
 	var chain []Middleware
 	chain = append(chain, cfg.PerCall...)
-	chain = append(chain, Retry(p, &cfg.Hooks), Break(p, cfg.Key, &cfg.Hooks), Classify(cfg.Classifier))
+	chain = append(chain, Retry(p, cfg.Key, &cfg.Hooks), Break(p, cfg.Key, &cfg.Hooks), Classify(cfg.Classifier))
 	chain = append(chain, cfg.PerAttempt...)
 	return Chain(base, chain...), nil
 }

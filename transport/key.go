@@ -18,6 +18,14 @@ func (k key) String() string {
 	return k.scheme + "://" + k.name
 }
 
+// exactHostKey is the server that a request goes to, as its URL spells it: what hostKey makes of it, for the price of nothing.
+func exactHostKey(req *http.Request) key {
+	if req.URL == nil {
+		return key{}
+	}
+	return key{req.URL.Scheme, req.URL.Host}
+}
+
 // hostKey is the server that a request goes to: scheme, lower-case host and port, the scheme's own port left out.
 // It looks at the URL, not at the Host header.
 func hostKey(req *http.Request) key {

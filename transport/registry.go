@@ -1,57 +1,77 @@
 package transport
 
 import (
+	"hash/maphash"
 	"sync"
 	"sync/atomic"
 )
 
-// maxCircuits bounds how many keys in trouble are remembered at once.
-const maxCircuits = 10_000
+// maxKeys bounds how many keys a registry remembers.
+const maxKeys = 16 * 1024
 
-// registry holds the circuits of the keys that are in trouble. It is empty while all is well,
-// and then costs one atomic load. The zero value is ready.
-type registry struct {
-	size     atomic.Int64
-	mu       sync.RWMutex
-	circuits map[key]*circuit
+// registry holds what is shared by the calls of a key, in shards, so that calls of different keys do not wait for each other.
+// It is bounded: when a shard is full, a value that can be spared makes room. Looking a key up allocates nothing.
+type registry[V any] struct {
+	fresh func() *V
+	spare func(*V) bool // whether a value may be forgotten; it is then never used again
+
+	seed   maphash.Seed
+	size   atomic.Int64
+	shards [16]shard[V]
 }
 
-// empty reports whether every key is healthy.
-func (r *registry) empty() bool { return r.size.Load() == 0 }
-
-// find returns the circuit of a key, or nil if the key is healthy.
-func (r *registry) find(k key) *circuit {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.circuits[k]
+type shard[V any] struct {
+	mu     sync.RWMutex
+	values map[key]*V
 }
 
-// make returns the circuit of a key, a new one if there is none. It returns nil if the registry is full of circuits
-// that must not be forgotten: then the key goes without a breaker.
-func (r *registry) make(k key) *circuit {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if c := r.circuits[k]; c != nil {
-		return c
+func newRegistry[V any](fresh func() *V, spare func(*V) bool) *registry[V] {
+	return &registry[V]{fresh: fresh, spare: spare, seed: maphash.MakeSeed()}
+}
+
+// empty reports whether there is no value at all: one atomic load.
+func (r *registry[V]) empty() bool { return r.size.Load() == 0 }
+
+func (r *registry[V]) shard(k key) *shard[V] {
+	return &r.shards[maphash.Comparable(r.seed, k)%uint64(len(r.shards))]
+}
+
+// find returns the value of a key, or nil.
+func (r *registry[V]) find(k key) *V {
+	s := r.shard(k)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.values[k]
+}
+
+// make returns the value of a key, a fresh one if there is none. It returns nil if the key's shard is full of values
+// that cannot be spared.
+func (r *registry[V]) make(k key) *V {
+	s := r.shard(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v := s.values[k]; v != nil {
+		return v
 	}
-	if len(r.circuits) >= maxCircuits && !r.evict() {
+	if len(s.values) >= maxKeys/len(r.shards) && !r.evict(s) {
 		return nil
 	}
-	if r.circuits == nil {
-		r.circuits = make(map[key]*circuit)
+	if s.values == nil {
+		s.values = make(map[key]*V)
 	}
-	c := &circuit{}
-	r.circuits[k] = c
-	r.size.Store(int64(len(r.circuits)))
-	return c
+	v := r.fresh()
+	s.values[k] = v
+	r.size.Add(1)
+	return v
 }
 
-// evict drops one circuit that can be spared. It looks at a few, in random order.
-func (r *registry) evict() bool {
+// evict drops one value that can be spared. It looks at a few, in random order.
+func (r *registry[V]) evict(s *shard[V]) bool {
 	looked := 0
-	for k, c := range r.circuits {
-		if c.retire(true) {
-			delete(r.circuits, k)
+	for k, v := range s.values {
+		if r.spare(v) {
+			delete(s.values, k)
+			r.size.Add(-1)
 			return true
 		}
 		if looked++; looked == 64 {
@@ -61,12 +81,13 @@ func (r *registry) evict() bool {
 	return false
 }
 
-// retire drops the circuit of a key that is healthy again.
-func (r *registry) retire(k key, c *circuit) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.circuits[k] == c && c.retire(false) {
-		delete(r.circuits, k)
-		r.size.Store(int64(len(r.circuits)))
+// drop forgets the value of a key, if it is still this one and gone says that it may go.
+func (r *registry[V]) drop(k key, v *V, gone func(*V) bool) {
+	s := r.shard(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.values[k] == v && gone(v) {
+		delete(s.values, k)
+		r.size.Add(-1)
 	}
 }

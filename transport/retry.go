@@ -18,18 +18,27 @@ import (
 //
 // A request is repeated only if doing so is safe and possible, see [policy.ReplayOf]: its body is taken from GetBody anew for
 // each attempt and never buffered. No pause goes on past the caller's context, and none is begun that the context's deadline
-// would cut short. A nil p is [policy.Default], nil hooks are none.
-func Retry(p *policy.Policy, hooks *Hooks) Middleware {
+// would cut short. Retries spend the budget of the request's key, if the policy has one.
+//
+// What a failed or repeated call went through is told by [TrailOf]. A failure that another Retry further in has dealt with
+// is not retried again: attempts do not multiply.
+//
+// A nil p is [policy.Default]; a nil keyOf keeps a budget for each scheme and host of the URL; nil hooks are none.
+func Retry(p *policy.Policy, keyOf func(*http.Request) string, hooks *Hooks) Middleware {
 	if hooks == nil {
 		hooks = &Hooks{}
 	}
-	return func(next http.RoundTripper) http.RoundTripper { return &retrying{inner{next}, p, hooks} }
+	rule := p.Set().Budget
+	return func(next http.RoundTripper) http.RoundTripper {
+		return &retrying{inner{next}, p, newBudgets(rule, keyOf), hooks}
+	}
 }
 
 type retrying struct {
 	inner
-	policy *policy.Policy
-	hooks  *Hooks
+	policy  *policy.Policy
+	budgets *budgets
+	hooks   *Hooks
 }
 
 var _ http.RoundTripper = (*retrying)(nil)
@@ -37,8 +46,11 @@ var _ http.RoundTripper = (*retrying)(nil)
 func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 	start := time.Now()
 	resp, err := r.next.RoundTrip(req)
-	if err == nil && r.hooks.Attempt == nil && r.hooks.Call == nil && !verdictOf(req, resp, nil).Kind.Failure() {
-		return resp, nil
+	if err == nil && r.hooks.Attempt == nil && r.hooks.Call == nil {
+		if v := verdictOf(req, resp, nil); !v.Kind.Failure() {
+			r.budgets.settle(req, v, start)
+			return resp, nil
+		}
 	}
 	c := call{retrying: r, req: req, start: start}
 	return c.run(attempt{req, resp, err, start})
@@ -47,10 +59,9 @@ func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 // call is a call that is not over with its first attempt, or that somebody watches.
 type call struct {
 	*retrying
-	req      *http.Request // the caller's
-	start    time.Time
-	attempts int
-	waited   time.Duration
+	req   *http.Request // the caller's
+	start time.Time
+	trail Trail
 }
 
 // attempt is one attempt and what came of it.
@@ -75,57 +86,87 @@ func (c *call) run(a attempt) (*http.Response, error) {
 			discardAnswer()
 		}
 	}()
-	plan, replay := c.policy.Plan(), policy.ReplayOf(c.req)
+	plan := c.policy.Plan()
 	for {
-		c.attempts++
 		if a.err != nil {
 			discardAnswer() // an answer beside an error is none
 		}
 		verdict := verdictOf(a.req, a.resp, a.err)
-		decision := c.decide(plan, verdict, a.err, replay)
+		c.budgets.settle(c.req, verdict, a.start)
+		c.trail.add(Record{Status: statusOf(a.resp), Err: a.err, Verdict: verdict, Duration: time.Since(a.start)})
+		decision := c.decide(plan, verdict, a)
 		var body io.ReadCloser
 		if decision.Retry() {
-			var err error
-			if body, err = freshBody(c.req); err != nil {
-				decision = policy.Decision{Reason: policy.NotReplayable, Profile: decision.Profile}
-			}
+			decision, body = c.prepare(decision)
 		}
 		c.tellAttempt(a, verdict, decision)
 		if !decision.Retry() {
-			c.tellCall(a.resp, a.err, verdict, decision.Reason)
 			returned = true
-			return a.resp, a.err
+			return c.end(a.resp, a.err, verdict, decision.Reason)
 		}
 		discardAnswer()
 		if err := c.pause(decision.Pause); err != nil {
+			c.budgets.refund(c.req, decision.Cost)
 			if body != nil {
 				_ = body.Close()
 			}
-			c.tellCall(nil, err, classify.Of(nil, err), policy.Canceled)
 			returned = true
-			return nil, err
+			return c.end(nil, err, classify.Of(nil, err), policy.Canceled)
 		}
 		a = attempt{req: c.resend(body), start: time.Now()}
 		a.resp, a.err = c.next.RoundTrip(a.req)
 	}
 }
 
+// end tells the hooks and puts the trail on what the caller gets.
+func (c *call) end(resp *http.Response, err error, v classify.Verdict, reason policy.Reason) (*http.Response, error) {
+	c.tellCall(resp, err, v, reason)
+	if c.trail.Attempts == 1 && reason == policy.Succeeded {
+		return resp, err
+	}
+	c.trail.Reason = reason
+	if inside, ok := trailOf(resp, err); ok {
+		inside.Nested = true
+		return inside.attach(resp, err)
+	}
+	return c.trail.attach(resp, err)
+}
+
 // decide asks the plan, with the facts of this moment.
-func (c *call) decide(plan *policy.Plan, v classify.Verdict, err error, replay policy.Replay) policy.Decision {
-	if errors.Is(err, ErrOpen) {
+func (c *call) decide(plan *policy.Plan, v classify.Verdict, a attempt) policy.Decision {
+	if errors.Is(a.err, ErrOpen) {
 		return policy.Decision{Reason: policy.Refused}
 	}
+	ctx := c.req.Context()
+	_, nested := trailOf(a.resp, a.err)
 	f := policy.Facts{
-		Attempts: c.attempts,
-		Elapsed:  time.Since(c.start),
-		Done:     ended(c.req) != nil,
-		Replay:   replay,
-		Random:   rand.Float64(),
+		Attempts:  c.trail.Attempts,
+		Elapsed:   time.Since(c.start),
+		Done:      ended(c.req) != nil,
+		Replay:    policy.ReplayOf(c.req),
+		Forbidden: marked(ctx, markNoRetry),
+		Nested:    nested,
+		Random:    rand.Float64(),
 	}
-	if deadline, ok := c.req.Context().Deadline(); ok {
+	f.Replay.Idempotent = f.Replay.Idempotent || marked(ctx, markIdempotent)
+	if deadline, ok := ctx.Deadline(); ok {
 		f.Deadline, f.Remaining = true, time.Until(deadline)
 	}
 	return plan.Next(v, f)
+}
+
+// prepare takes what a retry needs: a fresh body and its cost. If either is not to be had, there is no retry.
+func (c *call) prepare(d policy.Decision) (policy.Decision, io.ReadCloser) {
+	if !c.budgets.spend(c.req, d.Cost) {
+		return policy.Decision{Reason: policy.BudgetSpent, Profile: d.Profile}, nil
+	}
+	body, err := freshBody(c.req)
+	if err != nil {
+		c.budgets.refund(c.req, d.Cost)
+		return policy.Decision{Reason: policy.NotReplayable, Profile: d.Profile}, nil
+	}
+	c.trail.Records[len(c.trail.Records)-1].Pause = d.Pause
+	return d, body
 }
 
 // verdictOf is the verdict that came back with an answer or an error. What no classifier inside has judged
@@ -166,7 +207,7 @@ func (c *call) pause(d time.Duration) error {
 		//lint:ignore SA1019 http.Client.Timeout sets it
 		case <-c.req.Cancel:
 		}
-		c.waited += time.Since(begin)
+		c.trail.Waited += time.Since(begin)
 	}
 	err := ended(c.req)
 	if err == nil {
@@ -182,7 +223,7 @@ func (c *call) pause(d time.Duration) error {
 // resend is the request of the next attempt: the caller's, with a fresh body and the attempt's number in its context.
 // It is a shallow copy, so that trailers which the caller sets while its body is read still go out.
 func (c *call) resend(body io.ReadCloser) *http.Request {
-	req := c.req.WithContext(&attemptContext{c.req.Context(), c.attempts + 1})
+	req := c.req.WithContext(&attemptContext{c.req.Context(), c.trail.Attempts + 1})
 	req.Body = body
 	return req
 }
@@ -216,7 +257,7 @@ func (c *call) tellAttempt(a attempt, v classify.Verdict, d policy.Decision) {
 		return
 	}
 	c.hooks.Attempt(c.req.Context(), AttemptInfo{
-		Request: a.req, Attempt: c.attempts, Status: statusOf(a.resp), Err: a.err,
+		Request: a.req, Attempt: c.trail.Attempts, Status: statusOf(a.resp), Err: a.err,
 		Verdict: v, Duration: time.Since(a.start), Decision: d,
 	})
 }
@@ -226,8 +267,8 @@ func (c *call) tellCall(resp *http.Response, err error, v classify.Verdict, reas
 		return
 	}
 	c.hooks.Call(c.req.Context(), CallInfo{
-		Request: c.req, Attempts: c.attempts, Status: statusOf(resp), Err: err,
-		Verdict: v, Reason: reason, Duration: time.Since(c.start), Waited: c.waited,
+		Request: c.req, Attempts: c.trail.Attempts, Status: statusOf(resp), Err: err,
+		Verdict: v, Reason: reason, Duration: time.Since(c.start), Waited: c.trail.Waited,
 	})
 }
 

@@ -1,0 +1,100 @@
+package transport
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/steadytrip/steadytrip/classify"
+	"github.com/steadytrip/steadytrip/policy"
+)
+
+// budgets are the retry budgets of a chain, one for each key. A nil *budgets does not limit anything.
+type budgets struct {
+	keyOf  func(*http.Request) string
+	epoch  time.Time
+	rule   policy.Budget
+	kept   *registry[bucket]
+	shared bucket // of the keys for which there is no room
+}
+
+// bucket is a policy.Bucket behind a lock.
+type bucket struct {
+	mu   sync.Mutex
+	b    policy.Bucket
+	last time.Duration // when it was used last
+}
+
+func newBudgets(rule policy.Budget, keyOf func(*http.Request) string) *budgets {
+	if !rule.Enabled() {
+		return nil
+	}
+	bs := &budgets{keyOf: keyOf, epoch: time.Now(), rule: rule, shared: bucket{b: rule.Bucket()}}
+	bs.kept = newRegistry(func() *bucket { return &bucket{b: rule.Bucket()} }, bs.idle)
+	return bs
+}
+
+// idle reports whether a bucket saw no traffic for a window, so that a fresh one is as good. What a fresh one would have more,
+// at most Min tokens, is the price of forgetting.
+func (bs *budgets) idle(b *bucket) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return bs.now()-b.last > bs.rule.Window
+}
+
+func (bs *budgets) now() time.Duration { return time.Since(bs.epoch) }
+
+// of returns the bucket that a request belongs to.
+func (bs *budgets) of(req *http.Request) *bucket {
+	k := exactHostKey(req)
+	if bs.keyOf != nil {
+		k = key{name: bs.keyOf(req)}
+	}
+	if b := bs.kept.find(k); b != nil {
+		return b
+	}
+	if b := bs.kept.make(k); b != nil {
+		return b
+	}
+	return &bs.shared
+}
+
+// settle counts an attempt that began at start. Whatever shows that the server is well earns: an answer that says
+// no to this request does, one that asks for a later try does not. What the caller ended counts for nothing.
+func (bs *budgets) settle(req *http.Request, v classify.Verdict, start time.Time) {
+	if bs == nil || v.Kind == classify.Canceled || v.Kind == classify.Deadline {
+		return
+	}
+	b, now := bs.of(req), start.Sub(bs.epoch)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.last = max(b.last, now)
+	switch a := v.Action(); {
+	case a == classify.Retry || a == classify.Wait || v.Kind.Is(classify.Network):
+		b.b.Failure(now)
+	default:
+		b.b.Success(now)
+	}
+}
+
+// spend pays for a retry and reports whether the budget reaches.
+func (bs *budgets) spend(req *http.Request, cost float64) bool {
+	if bs == nil || cost <= 0 {
+		return true
+	}
+	b, now := bs.of(req), bs.now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Spend(cost, now)
+}
+
+// refund takes back the payment for a retry that was not sent.
+func (bs *budgets) refund(req *http.Request, cost float64) {
+	if bs == nil || cost <= 0 {
+		return
+	}
+	b := bs.of(req)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.b.Refund(cost)
+}
