@@ -41,15 +41,26 @@ func (NetErrors) Classify(o Outcome) Verdict {
 	case errors.Is(o.Err, context.Canceled):
 		return contextVerdict(context.Canceled)
 	}
+	v := byType(o.Err)
+	// Whoever watched the connection may know more than the error's type tells.
+	var watched interface{ Unsent() bool }
+	if errors.As(o.Err, &watched) && watched.Unsent() {
+		v.Unprocessed = true
+	}
+	return v
+}
+
+// byType is what the type of an error that is neither the request's nor the caller's doing tells.
+func byType(err error) Verdict {
 	for _, by := range [...]func(error) Verdict{byTLS, byDial, byHTTP2, byNetHTTP, byConnection} {
-		if v := by(o.Err); v.Kind != Unclassified {
+		if v := by(err); v.Kind != Unclassified {
 			return v
 		}
 	}
 	switch {
-	case isTimeout(o.Err):
+	case isTimeout(err):
 		return Verdict{Kind: Timeout, Code: "timeout"}
-	case isStatusText(o.Err):
+	case isStatusText(err):
 		return Verdict{Kind: ProxyRefused, Unprocessed: true, Code: "proxy_refused"}
 	}
 	return Verdict{Kind: Network, Basis: Guessed}
