@@ -21,6 +21,9 @@ func peek(resp *http.Response) []byte {
 	if req := resp.Request; req != nil && req.Method == http.MethodHead {
 		return nil
 	}
+	if len(resp.Trailer) > 0 {
+		return nil // net/http fills the map when the body ends, and the caller may look at it before
+	}
 	coding := codingOf(resp.Header)
 	if _, writable := resp.Body.(io.Writer); writable || coding == unreadable || !mayHoldJSON(resp.Header) {
 		return nil

@@ -28,4 +28,6 @@ func (b Breaker) Counts(k classify.Kind) bool {
 }
 
 // local reports whether k is the caller's doing and says nothing about a server.
-func local(k classify.Kind) bool { return k.Is(classify.AlterValue) || k.Is(classify.Canceled) }
+func local(k classify.Kind) bool {
+	return k.Is(classify.AlterValue) || k.Is(classify.Canceled) || k.Is(classify.Deadline)
+}

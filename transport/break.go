@@ -63,8 +63,8 @@ func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // and with [ErrOpen] in the error's chain, within microseconds and without sending anything. When the time is over it lets
 // probes through, and closes after as many successes.
 //
-// Only the kinds that the policy names are failures. Errors of the network, and exchanges that the caller ended,
-// are neutral; every other answer is a success, whatever its status.
+// Only the kinds that the policy names are failures. Every other answer is a success, whatever its status;
+// every other error, and an exchange that the caller ended, is neutral.
 //
 // A nil p is [policy.Default]; a nil keyOf takes scheme, host and port of the URL; nil hooks are none.
 func Break(p *policy.Policy, keyOf func(*http.Request) string, hooks *Hooks) Middleware {
@@ -94,73 +94,95 @@ type breaking struct {
 var _ http.RoundTripper = (*breaking)(nil)
 
 func (b *breaking) RoundTrip(req *http.Request) (*http.Response, error) {
-	var p pass
 	if !b.circuits.empty() {
 		k := b.key(req)
 		if c := b.circuits.find(k); c != nil { // a healthy key has none
-			var refusal *OpenError
-			if p, refusal = c.admit(); refusal != nil {
-				closeBody(req)
-				return nil, b.refuse(req, k, c, refusal)
-			}
-			b.tell(req, k, p.change)
-			if p.done != nil {
-				return b.probe(req, p)
-			}
+			return b.guarded(req, k, c)
 		}
 	}
 	resp, err := b.next.RoundTrip(req)
-	b.report(req, p, verdictOf(req, resp, err), err)
+	b.report(req, resp, verdictOf(req, resp, err), err)
 	return resp, err
 }
 
-// probe sends a request on which a half-open circuit waits. Its slot comes back even if the base panics
-// or ends the goroutine.
-func (b *breaking) probe(req *http.Request, p pass) (*http.Response, error) {
-	reported := false
+// guarded sends a request whose key is in trouble, if its circuit lets it through. A probe's slot comes back even if a hook
+// or the base panics or ends the goroutine.
+func (b *breaking) guarded(req *http.Request, k key, c *circuit) (*http.Response, error) {
+	probe, change, refusal := c.admit(b.rule)
+	if refusal != nil {
+		defer closeBody(req)
+		return nil, b.refuse(req, k, c, refusal)
+	}
+	if probe == nil {
+		resp, err := b.next.RoundTrip(req)
+		b.report(req, resp, verdictOf(req, resp, err), err)
+		return resp, err
+	}
+	sent := false
 	defer func() {
-		if !reported {
-			p.circuit.settle(p, neutral, classify.Verdict{}, b.rule)
+		c.settle(probe, neutral, classify.Verdict{}, b.rule) // of a probe that has reported it changes nothing
+		if !sent {
+			closeBody(req)
 		}
 	}()
+	b.tell(req, k, change)
+	sent = true
 	resp, err := b.next.RoundTrip(req)
 	v := verdictOf(req, resp, err)
-	reported = true
-	b.report(req, p, v, err)
+	b.settle(req, resp, k, c, probe, v, err)
 	return resp, err
 }
 
-// report tells the key's circuit what came of an attempt. A circuit is made when there is a failure to remember.
-func (b *breaking) report(req *http.Request, p pass, v classify.Verdict, err error) {
+// report tells the key's circuit what came of an attempt that was no probe.
+// A circuit is made when there is a failure to remember.
+func (b *breaking) report(req *http.Request, resp *http.Response, v classify.Verdict, err error) {
 	o := b.judge(v, err)
-	if p.done == nil && (o == neutral || o == success && b.circuits.empty()) {
+	if o == neutral || o == success && b.circuits.empty() {
 		return
 	}
-	k, c := b.key(req), p.circuit
+	k := b.key(req)
 	for range 3 { // a circuit that was retired in this very moment is looked up again
-		if c == nil {
-			if c = b.circuits.find(k); c == nil && o == failure {
-				c = b.circuits.make(k)
-			}
-			if c == nil {
-				return
-			}
+		c := b.circuits.find(k)
+		if c == nil && o == failure {
+			c = b.circuits.make(k)
 		}
-		if change, healthy, ok := c.settle(p, o, v, b.rule); ok {
-			if healthy {
-				b.circuits.drop(k, c, (*circuit).retire)
-			}
-			b.tell(req, k, change)
+		if c == nil || b.settle(req, resp, k, c, nil, v, err) {
 			return
 		}
-		c, p = nil, pass{}
 	}
+}
+
+// settle gives an attempt's outcome to a circuit and tells what that changed. It reports false if the circuit is retired.
+func (b *breaking) settle(req *http.Request, resp *http.Response, k key, c *circuit, probe *lease, v classify.Verdict, err error) bool {
+	told := false
+	defer func() {
+		if !told && resp != nil { // a hook panicked
+			discard(req, resp)
+		}
+	}()
+	change, healthy, ok := c.settle(probe, b.judge(v, err), v, b.rule)
+	told = !ok
+	if !ok {
+		return false
+	}
+	if healthy {
+		b.circuits.drop(k, c, (*circuit).retire)
+	}
+	if resp != nil && change.opened && v.RetryAfter < change.hold {
+		// Nobody should come back before the breaker lets them through, the caller of this attempt included.
+		v.RetryAfter = change.hold
+		classify.Attach(resp, v)
+	}
+	b.tell(req, k, change)
+	told = true
+	return true
 }
 
 // judge says what an attempt means to the breaker.
 func (b *breaking) judge(v classify.Verdict, err error) outcome {
 	switch {
-	case errors.Is(err, ErrOpen): // of a breaker further in
+	case err != nil && (!v.Kind.Is(classify.Network) || errors.Is(err, ErrOpen)):
+		// An error that speaks of an answer is about some other exchange, such as that of a breaker or a token source further in.
 		return neutral
 	case b.rule.Counts(v.Kind):
 		return failure
@@ -182,6 +204,7 @@ func (b *breaking) refuse(req *http.Request, k key, c *circuit, refusal *OpenErr
 	refusal.Key = k.String()
 	v := c.cause()
 	v.RetryAfter = refusal.RetryAfter
+	v.Unprocessed = true
 	if b.hooks.Refuse != nil {
 		b.hooks.Refuse(req.Context(), RefuseInfo{Request: req, Key: refusal.Key, Verdict: v, RetryAfter: v.RetryAfter})
 	}

@@ -29,59 +29,49 @@ type circuit struct {
 	retired  bool             // no longer in the registry
 }
 
-// pass lets one attempt through a circuit. The zero pass is that of a healthy key.
-type pass struct {
-	circuit *circuit
-	trip    *trip         // that the attempt probes; nil for an attempt that is no probe
-	done    func(outcome) // gives back the probe's slot; nil if trip is
-	change  change        // what letting it through changed
-}
-
 // change is a change of state, to be told to the hooks once no lock is held. Without one, from and to are equal.
 type change struct {
 	from, to State
 	verdict  classify.Verdict
 	hold     time.Duration
+	opened   bool // by what was just settled
 }
 
-// admit lets an attempt through or says why not.
-func (c *circuit) admit() (pass, *OpenError) {
+// admit lets an attempt through, as a probe if the circuit is half-open, or says why not.
+func (c *circuit) admit(rule policy.Breaker) (*lease, change, *OpenError) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.trip == nil {
-		return pass{circuit: c}, nil
+		return nil, change{}, nil
 	}
-	p := pass{circuit: c, trip: c.trip, change: change{from: c.trip.state, verdict: c.verdict}}
-	p.done = c.trip.admit()
-	p.change.to = c.trip.state
-	if p.done == nil {
-		return pass{}, &OpenError{RetryAfter: max(0, time.Until(c.until))}
+	from := c.trip.state
+	probe := c.trip.admit(rule.Open)
+	if probe == nil {
+		return nil, change{}, &OpenError{RetryAfter: max(0, time.Until(c.until))}
 	}
-	return p, nil
+	return probe, change{from: from, to: c.trip.state, verdict: c.verdict}, nil
 }
 
-// settle takes in what came of an attempt and says whether the key is healthy again.
+// settle takes in what came of an attempt, probe or not, and says whether the key is healthy again.
 // It reports false, and does nothing, if the circuit is retired.
-func (c *circuit) settle(p pass, o outcome, v classify.Verdict, rule policy.Breaker) (ch change, healthy, ok bool) {
+func (c *circuit) settle(probe *lease, o outcome, v classify.Verdict, rule policy.Breaker) (ch change, healthy, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.retired {
 		return change{}, false, false
 	}
-	before := c.state()
-	if p.done != nil {
-		p.done(o) // of a trip that is over it changes nothing
-	}
+	before, trip := c.state(), c.trip
+	current := probe.end(o) && probe.trip == c.trip
 	switch o {
 	case failure:
-		c.fail(p.trip != nil && p.trip == c.trip, v, rule)
+		c.fail(current, v, rule)
 	case success:
 		if c.state() == Closed { // all along, or after enough probes
 			c.trip, c.failures = nil, 0
 		}
 	case neutral:
 	}
-	ch = change{from: before, to: c.state(), verdict: c.verdict}
+	ch = change{from: before, to: c.state(), verdict: c.verdict, opened: c.trip != trip && c.trip != nil}
 	if ch.to == Open {
 		ch.hold = time.Until(c.until)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"reflect"
 
 	"github.com/steadytrip/steadytrip/classify"
 )
@@ -13,7 +14,7 @@ import (
 // Classify judges what comes back from the next RoundTripper. A failing answer stays the answer it is and carries its verdict,
 // see [classify.Of]; an error becomes the typed error of its kind, with the original reachable by errors.Is and errors.As.
 // What c has no opinion on, everything if it is nil, [classify.Default] judges; to say that an answer of 400 or more
-// is no failure, c returns a verdict of kind [classify.Success].
+// is no failure, c returns a verdict of kind [classify.Success]. An error is always a failure.
 //
 // The errors that net/http compares directly, tls.RecordHeaderError and http.ErrSkipAltProtocol, come out as they are.
 // A *url.Error, which an http.Client used as a base returns, is taken off.
@@ -40,10 +41,17 @@ func (c *classifying) RoundTrip(req *http.Request) (*http.Response, error) {
 	if resp == nil {
 		return nil, nil //nolint:nilnil // the base's own breach of contract, which http.Client reports
 	}
+	judged := false
+	defer func() {
+		if !judged { // the classifier panicked
+			discard(req, resp)
+		}
+	}()
 	if resp.Request == nil {
 		resp.Request = req
 	}
 	classify.Response(resp, c.classifier)
+	judged = true
 	return resp, nil
 }
 
@@ -52,7 +60,7 @@ func (c *classifying) typed(req *http.Request, err error) error {
 	if comparedDirectly(err) {
 		return err
 	}
-	if u, ok := err.(*url.Error); ok && u.Err != nil { //nolint:errorlint // only the outermost is the client's
+	if u, ok := err.(*url.Error); ok && u != nil && u.Err != nil { //nolint:errorlint // only the outermost is the client's
 		err = u.Err
 	}
 	if hasVerdict(err) {
@@ -79,18 +87,42 @@ func verdictOfError(req *http.Request, err error) classify.Verdict {
 }
 
 func hasVerdict(err error) bool {
-	var known interface{ Verdict() classify.Verdict }
+	var known *classify.AlterSDKError
 	return errors.As(err, &known)
 }
 
 // failed is the outcome of an attempt that ended in an error.
 func failed(req *http.Request, err error) classify.Outcome {
-	o := classify.Outcome{Method: req.Method, Err: err, ContextErr: ended(req), RequestErr: requestFault(req)}
+	o := classify.Outcome{Method: req.Method, Err: err, ContextErr: ended(req)}
+	if isBare(err) {
+		o.RequestErr = requestFault(req)
+	}
 	if req.URL != nil {
 		o.Host, o.Path = req.URL.Host, req.URL.Path
 	}
 	return o
 }
+
+// isBare reports whether err is a text and nothing else, within net/http's own wrappings at most. So are its errors about
+// requests that cannot be sent; any other type is about something that happened.
+func isBare(err error) bool {
+	for err != nil {
+		t := reflect.TypeOf(err)
+		if t == bareText {
+			return true
+		}
+		if t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		if path := t.PkgPath(); path != "net/http" && path != "fmt" {
+			return false
+		}
+		err = errors.Unwrap(err)
+	}
+	return false
+}
+
+var bareText = reflect.TypeOf(errors.New(""))
 
 // ended tells whether the caller gave up: by its context, or by the older Cancel channel, which http.Client.Timeout uses.
 func ended(req *http.Request) error {

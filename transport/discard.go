@@ -11,11 +11,14 @@ const (
 	drainTime  = 50 * time.Millisecond
 )
 
-// discard ends an answer that nobody will read. What is left of a short body is read, so that its connection can be used
-// again; a body that is longer, or takes longer, costs its connection. It waits drainTime at most,
-// even for a body whose Close blocks, as that of HTTP/2 does while the attempt's upload is stuck:
-// then the upload is ended too.
+// discard ends an answer that nobody will read, and the upload of its attempt if that is still under way. What is left of a
+// short body is read, so that its connection can be used again; a body that is longer, or takes longer, costs its connection.
+// It waits drainTime at most, whatever the bodies do.
 func discard(req *http.Request, resp *http.Response) {
+	if !inMemory(req.Body) {
+		// The caller may use req again as soon as the call is over: its body is looked up here, not later.
+		go closeQuietly(req.Body)
+	}
 	body := resp.Body
 	if body == nil {
 		return
@@ -34,10 +37,12 @@ func discard(req *http.Request, resp *http.Response) {
 			panic(panicked)
 		}
 	case <-timer.C:
-		go func() {
-			defer func() { _ = recover() }() // a body that panics when nobody waits for it any more
-			closeBody(req)
-			_ = body.Close()
-		}()
+		go closeQuietly(body) // wakes the Read
 	}
+}
+
+// closeQuietly closes a body that nobody waits for any more.
+func closeQuietly(body io.Closer) {
+	defer func() { _ = recover() }()
+	_ = body.Close()
 }

@@ -32,13 +32,13 @@ func hostKey(req *http.Request) key {
 	if req.URL == nil {
 		return key{}
 	}
-	k := key{strings.ToLower(req.URL.Scheme), strings.ToLower(req.URL.Host)}
-	switch k.scheme {
-	case "http":
-		k.name = strings.TrimSuffix(k.name, ":80")
-	case "https":
-		k.name = strings.TrimSuffix(k.name, ":443")
+	scheme, host := strings.ToLower(req.URL.Scheme), strings.ToLower(req.URL.Host)
+	port := ""
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		host, port = host[:i], host[i:]
 	}
-	k.name = strings.TrimSuffix(k.name, ".")
-	return k
+	if scheme == "http" && port == ":80" || scheme == "https" && port == ":443" {
+		port = ""
+	}
+	return key{scheme, strings.TrimSuffix(host, ".") + port}
 }

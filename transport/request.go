@@ -20,8 +20,18 @@ func requestFault(req *http.Request) error {
 		return errors.New("request's URL is neither http nor https")
 	case req.URL.Host == "":
 		return errors.New("request's URL has no host")
+	case !isFieldValue(req.URL.RequestURI()):
+		return errors.New("request's URL has a control character")
 	case req.Method != "" && !isToken(req.Method):
 		return errors.New("request's method is not a token")
+	case req.ContentLength > 0 && req.Body == nil:
+		return errors.New("request has a ContentLength and no Body")
+	}
+	for name := range req.Trailer {
+		switch http.CanonicalHeaderKey(name) {
+		case "Content-Length", "Trailer", "Transfer-Encoding": // RFC 9110, section 6.5.1
+			return fmt.Errorf("request's trailer cannot have %s", name)
+		}
 	}
 	for _, header := range [...]http.Header{req.Header, req.Trailer} {
 		for name, values := range header {

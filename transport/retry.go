@@ -44,16 +44,62 @@ type retrying struct {
 var _ http.RoundTripper = (*retrying)(nil)
 
 func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
-	start := time.Now()
-	resp, err := r.next.RoundTrip(req)
-	if err == nil && r.hooks.Attempt == nil && r.hooks.Call == nil {
-		if v := verdictOf(req, resp, nil); !v.Kind.Failure() {
-			r.budgets.settle(req, v, start)
-			return resp, nil
+	a := attempt{start: time.Now()}
+	a.send(r.next, req)
+	if a.err == nil && a.upload == nil && r.hooks.Attempt == nil && r.hooks.Call == nil {
+		if v := verdictOf(req, a.resp, nil); !v.Kind.Failure() {
+			r.budgets.settle(req, v, a.start)
+			return a.resp, nil
 		}
 	}
-	c := call{retrying: r, req: req, start: start}
-	return c.run(attempt{req, resp, err, start})
+	c := call{retrying: r, req: req, start: a.start}
+	return c.run(a)
+}
+
+// attempt is one attempt and what came of it.
+type attempt struct {
+	req    *http.Request
+	upload *upload // nil if there is none to watch
+	resp   *http.Response
+	err    error
+	start  time.Time
+}
+
+func (a *attempt) send(next http.RoundTripper, req *http.Request) {
+	a.req, a.upload = watch(req)
+	if a.upload != nil {
+		sent := false
+		defer func() {
+			if !sent { // the base panicked
+				a.upload.cancel()
+			}
+		}()
+		a.resp, a.err = next.RoundTrip(a.req)
+		sent = true
+		return
+	}
+	a.resp, a.err = next.RoundTrip(a.req)
+}
+
+// discard ends the attempt and its answer, if there is one.
+func (a *attempt) discard() {
+	if a.upload != nil {
+		a.upload.cancel() // over HTTP/2, closing an answer waits for an upload that is still under way
+	}
+	if resp := a.resp; resp != nil {
+		a.resp = nil
+		discard(a.req, resp)
+	}
+}
+
+// verdict is what came back with the attempt. A body that may have failed by itself, and was read, proves nothing about the
+// request: its error looks as the transport's own would.
+func (a *attempt) verdict() classify.Verdict {
+	v := verdictOf(a.req, a.resp, a.err)
+	if a.err != nil && a.upload != nil && a.upload.began.Load() {
+		v.Unprocessed = false
+	}
+	return v
 }
 
 // call is a call that is not over with its first attempt, or that somebody watches.
@@ -64,57 +110,57 @@ type call struct {
 	trail Trail
 }
 
-// attempt is one attempt and what came of it.
-type attempt struct {
-	req   *http.Request
-	resp  *http.Response
-	err   error
-	start time.Time
-}
-
 // run takes the call from its first attempt to its end.
 func (c *call) run(a attempt) (*http.Response, error) {
-	discardAnswer := func() {
-		if a.resp != nil {
-			discard(a.req, a.resp)
-			a.resp = nil
-		}
-	}
-	returned := false
+	var body io.ReadCloser // of the next attempt
+	over := false
 	defer func() {
-		if !returned { // somebody's hook, backoff or base panicked
-			discardAnswer()
+		if over {
+			return
 		}
+		// Somebody's hook, backoff or GetBody panicked.
+		if body != nil {
+			_ = body.Close()
+		}
+		a.discard()
 	}()
 	plan := c.policy.Plan()
 	for {
 		if a.err != nil {
-			discardAnswer() // an answer beside an error is none
+			a.discard() // an answer beside an error is none
 		}
-		verdict := verdictOf(a.req, a.resp, a.err)
+		verdict := a.verdict()
 		c.budgets.settle(c.req, verdict, a.start)
 		c.trail.add(Record{Status: statusOf(a.resp), Err: a.err, Verdict: verdict, Duration: time.Since(a.start)})
 		decision := c.decide(plan, verdict, a)
-		var body io.ReadCloser
+		decided := time.Now()
 		if decision.Retry() {
 			decision, body = c.prepare(decision)
 		}
 		c.tellAttempt(a, verdict, decision)
 		if !decision.Retry() {
-			returned = true
-			return c.end(a.resp, a.err, verdict, decision.Reason)
+			resp, err := c.end(a.resp, a.err, verdict, decision.Reason)
+			over = true
+			if a.upload != nil && (resp == nil || !releaseWithBody(resp, a.upload.cancel)) {
+				a.upload.cancel()
+			}
+			return resp, err
 		}
-		discardAnswer()
-		if err := c.pause(decision.Pause); err != nil {
+		a.discard()
+		if err := c.pause(decided, decision.Pause); err != nil {
 			c.budgets.refund(c.req, decision.Cost)
 			if body != nil {
 				_ = body.Close()
+				body = nil
 			}
-			returned = true
-			return c.end(nil, err, classify.Of(nil, err), policy.Canceled)
+			resp, err := c.end(nil, err, classify.Of(nil, err), policy.Canceled)
+			over = true
+			return resp, err
 		}
-		a = attempt{req: c.resend(body), start: time.Now()}
-		a.resp, a.err = c.next.RoundTrip(a.req)
+		req := c.resend(body)
+		body = nil // the base closes it
+		a = attempt{start: time.Now()}
+		a.send(c.next, req)
 	}
 }
 
@@ -134,8 +180,11 @@ func (c *call) end(resp *http.Response, err error, v classify.Verdict, reason po
 
 // decide asks the plan, with the facts of this moment.
 func (c *call) decide(plan *policy.Plan, v classify.Verdict, a attempt) policy.Decision {
-	if errors.Is(a.err, ErrOpen) {
+	switch {
+	case errors.Is(a.err, ErrOpen):
 		return policy.Decision{Reason: policy.Refused}
+	case a.err != nil && comparedDirectly(a.err):
+		return policy.Decision{Reason: policy.NotRetryable}
 	}
 	ctx := c.req.Context()
 	_, nested := trailOf(a.resp, a.err)
@@ -190,16 +239,19 @@ func freshBody(req *http.Request) (io.ReadCloser, error) {
 	if req.GetBody == nil {
 		return nil, errors.New("transport: the request's body cannot be read again")
 	}
-	return req.GetBody()
+	body, err := req.GetBody()
+	if err == nil && body == nil {
+		err = errors.New("transport: GetBody returned no body")
+	}
+	return body, err
 }
 
-// pause waits for d or for the end of the caller's patience, whichever comes first.
+// pause waits until d after begin, or for the end of the caller's patience, whichever comes first.
 // In the latter case it returns the typed error, with the context's cause reachable.
-func (c *call) pause(d time.Duration) error {
+func (c *call) pause(begin time.Time, d time.Duration) error {
 	ctx := c.req.Context()
 	if d > 0 {
-		begin := time.Now()
-		timer := time.NewTimer(d)
+		timer := time.NewTimer(time.Until(begin.Add(d)))
 		defer timer.Stop()
 		select {
 		case <-timer.C:
@@ -214,7 +266,7 @@ func (c *call) pause(d time.Duration) error {
 		return nil
 	}
 	verdict := classify.NetErrors{}.Classify(classify.Outcome{Err: err, ContextErr: err})
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, err) {
+	if cause := context.Cause(ctx); cause != nil && cause != err { //nolint:errorlint // a cause may wrap the context's own error
 		err = fmt.Errorf("%w: %w", err, cause)
 	}
 	return verdict.Err(err)

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -11,7 +12,8 @@ import (
 // of its own: so each trip holds for as long as its cause asks. Its methods are called under the circuit's lock.
 type trip struct {
 	breaker *gobreaker.TwoStepCircuitBreaker[struct{}]
-	state   State // as gobreaker said last; asking it would move it on
+	state   State    // as gobreaker said last; asking it would move it on
+	leases  []*lease // of the probes under way, oldest first
 }
 
 var (
@@ -35,22 +37,47 @@ func newTrip(hold time.Duration, probes int) *trip {
 	return t
 }
 
-// admit returns the function that reports a probe's outcome, or nil if no request may pass.
-func (t *trip) admit() func(outcome) {
+// lease is a probe's slot. It ends when the probe reports, or when it takes too long and another wants the slot.
+type lease struct {
+	trip  *trip
+	since time.Time
+	done  func(error) // nil once the lease has ended
+}
+
+// end reports a probe's outcome. It returns false, and does nothing, for an attempt that is no probe and for a lease
+// that has ended.
+func (l *lease) end(o outcome) bool {
+	if l == nil || l.done == nil {
+		return false
+	}
+	done := l.done
+	l.done = nil
+	l.trip.leases = slices.DeleteFunc(l.trip.leases, func(other *lease) bool { return other == l })
+	switch o {
+	case success:
+		done(nil)
+	case failure:
+		done(errFailure)
+	case neutral:
+		done(errNeutral)
+	}
+	return true
+}
+
+// admit returns the lease of a slot for a probe, or nil if no request may pass. A probe that has had its slot for longer than
+// patience loses it.
+func (t *trip) admit(patience time.Duration) *lease {
 	done, err := t.breaker.Allow()
+	if err != nil && len(t.leases) > 0 && time.Since(t.leases[0].since) >= patience {
+		t.leases[0].end(neutral)
+		done, err = t.breaker.Allow()
+	}
 	if err != nil {
 		return nil
 	}
-	return func(o outcome) {
-		switch o {
-		case success:
-			done(nil)
-		case failure:
-			done(errFailure)
-		case neutral:
-			done(errNeutral)
-		}
-	}
+	l := &lease{trip: t, since: time.Now(), done: done}
+	t.leases = append(t.leases, l)
+	return l
 }
 
 func stateOf(s gobreaker.State) State {
