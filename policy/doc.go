@@ -13,6 +13,8 @@
 //	is it a failure at all?                           no:  Succeeded
 //	has the caller gone?                              yes: Canceled
 //	can time heal it, and is there a profile for it?  no:  NotRetryable, NoProfile
+//	did the caller forbid retries?                    yes: Forbidden
+//	has a Retry further in dealt with it?             yes: Nested
 //	may the request be sent twice?                    no:  NotIdempotent
 //	can its body be read again?                       no:  NotReplayable
 //	has the call attempts left?                       no:  AttemptLimit

@@ -57,6 +57,17 @@ func TestValidateRefuses(t *testing.T) {
 		want []string // one line for each fault: its beginning
 	}{
 		{"the zero set", policy.Set{}, []string{"policy: MaxAttempts is 0: want at least 1, the first attempt included"}},
+		{"a budget that is none", func() policy.Set {
+			s := policy.Default()
+			s.Budget = policy.Budget{Ratio: 1.5, Min: math.Inf(1), Window: -sec}
+			return s
+		}(), []string{
+			"policy: Budget.Ratio is 1.5: want a number from 0 to 1", "policy: Budget.Min is +Inf: want at least 1",
+			"policy: Budget.Window is -1s: want more than 0s",
+		}},
+		{"a cost that cannot be paid, and a rule that is none", profile(func(p *policy.Profile) { p.Cost, p.LongHint = math.NaN(), 9 }), []string{
+			"policy: Profiles[timeout].LongHint is 9: want policy.Stop", "policy: Profiles[timeout].Cost is NaN: want 0 or more tokens",
+		}},
 		{"negative limits", policy.Set{MaxAttempts: -1, MaxElapsed: -sec}, []string{
 			"policy: MaxAttempts is -1: want at least 1",
 			"policy: MaxElapsed is -1s: want 0s or more",
