@@ -87,6 +87,9 @@ func (r *reading) level(object []byte, index codeIndex, depth int) {
 		}
 	}
 	r.flat = r.flat || depth == 0 && found[2] != "" && found[0] == "" && found[1] == ""
+	if found[3] == "error" && below[1] != nil {
+		found[3] = "" // it says that this is an error answer; the code is in the object beside it
+	}
 	for _, code := range found {
 		r.consider(code, index)
 	}

@@ -21,7 +21,7 @@
 // # Whose answer it is
 //
 // [Alter] takes the codes in a body at their word and is for the backend's own hosts. [Provider] is for any other API,
-// believes no body and goes by the status and the header. [ByHost] chooses between them by the host of the request's URL,
+// goes by the status, the header and a table of [Rule]s about known APIs, and lets no body name a failure of the backend. [ByHost] chooses between them by the host of the request's URL,
 // so that no answer can pass for another host's. [NetErrors] judges transport errors by their types. [ForAlter] puts
 // them together; [Default] is the same without the backend. A classifier of your own stands before them in [First].
 //

@@ -5,15 +5,25 @@ import (
 	"time"
 )
 
-// Provider classifies the answers of any HTTP API by what RFC 9110, RFC 6585 and RFC 6750 say of the status and the header.
-// It believes no body: a body's code is kept as the verdict's Code, and has no say in its kind, so that a provider
-// cannot pass for the Alter backend. It has no opinion on transport errors and on statuses below 400.
+// Provider classifies the answers of any HTTP API: by what RFC 9110, RFC 6585 and RFC 6750 say of the status and the header,
+// and then by the first rule for a known API that fits, see [Rule]. It has no opinion on transport errors and on statuses
+// below 400. The zero value uses the built-in [Rules]; [NewProvider] puts others before them.
 //
-// A 429 counts as unprocessed: a rate limiter that answers it has turned the request away.
-type Provider struct{}
+// It hardly believes a body: a code in it has a say only where a rule asks for it, and can only choose among [ProviderAPI]
+// and the kinds below it. A provider cannot pass for the Alter backend, and no body makes an answer unprocessed.
+// Else a body's code is just kept as the verdict's Code.
+//
+// A 429 counts as unprocessed: a rate limiter that answers it has turned the request away. So does what a rule's
+// Unprocessed says.
+//
+// The verdict's RetryAfter comes from the first of these that the answer has: what [RetryAfter] reads; on a 429 or a 503
+// the RateLimit fields, if the limit is used up; the field that the rule names as its Reset.
+type Provider struct {
+	rules *ruleSet // nil means the built-in ones
+}
 
 // Classify implements [Classifier].
-func (Provider) Classify(o Outcome) Verdict {
+func (p Provider) Classify(o Outcome) Verdict {
 	if o.Err != nil || o.Status < 400 {
 		return Verdict{}
 	}
@@ -33,7 +43,15 @@ func (Provider) Classify(o Outcome) Verdict {
 			v.Detail.Missing = scopes
 		}
 	}
-	v.Unprocessed = v.Kind == ProviderRateLimit
+	rules := p.rules
+	if rules == nil {
+		rules = builtinRules
+	}
+	rule, code := rules.match(o.Status, o.Header, o.Time, body)
+	if rule != nil {
+		rule.apply(&v, code, o.Header, o.Time)
+	}
+	v.Unprocessed = v.Kind == ProviderRateLimit && (o.Status == http.StatusTooManyRequests || rule != nil && rule.Unprocessed)
 	return v
 }
 

@@ -56,7 +56,7 @@ type Basis uint8
 const (
 	// Given: a standard, a Go type or the user says so.
 	Given Basis = iota
-	// Documented: Alter documents the code or the status.
+	// Documented: Alter, or the provider that a [Rule] is about, documents the code or the status.
 	Documented
 	// Inferred: the code follows from Alter's naming but is not documented.
 	Inferred
