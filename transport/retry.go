@@ -46,7 +46,7 @@ var _ http.RoundTripper = (*retrying)(nil)
 func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 	a := attempt{start: time.Now()}
 	a.send(r.next, req)
-	if a.err == nil && a.upload == nil && r.hooks.Attempt == nil && r.hooks.Call == nil {
+	if a.err == nil && a.watched == nil && r.hooks.Attempt == nil && r.hooks.Call == nil {
 		if v := verdictOf(req, a.resp, nil); !v.Kind.Failure() {
 			r.budgets.settle(req, v, a.start)
 			return a.resp, nil
@@ -58,20 +58,20 @@ func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // attempt is one attempt and what came of it.
 type attempt struct {
-	req    *http.Request
-	upload *upload // nil if there is none to watch
-	resp   *http.Response
-	err    error
-	start  time.Time
+	req     *http.Request
+	watched *watchedBody // nil if there is none to watch
+	resp    *http.Response
+	err     error
+	start   time.Time
 }
 
 func (a *attempt) send(next http.RoundTripper, req *http.Request) {
-	a.req, a.upload = watch(req)
-	if a.upload != nil {
+	a.req, a.watched = watch(req)
+	if a.watched != nil {
 		sent := false
 		defer func() {
 			if !sent { // the base panicked
-				a.upload.cancel()
+				a.watched.cancel()
 			}
 		}()
 		a.resp, a.err = next.RoundTrip(a.req)
@@ -83,8 +83,8 @@ func (a *attempt) send(next http.RoundTripper, req *http.Request) {
 
 // discard ends the attempt and its answer, if there is one.
 func (a *attempt) discard() {
-	if a.upload != nil {
-		a.upload.cancel() // over HTTP/2, closing an answer waits for an upload that is still under way
+	if a.watched != nil {
+		a.watched.cancel() // over HTTP/2, closing an answer waits for an upload that is still under way
 	}
 	if resp := a.resp; resp != nil {
 		a.resp = nil
@@ -96,7 +96,7 @@ func (a *attempt) discard() {
 // request: its error looks as the transport's own would.
 func (a *attempt) verdict() classify.Verdict {
 	v := verdictOf(a.req, a.resp, a.err)
-	if a.err != nil && a.upload != nil && a.upload.began.Load() {
+	if a.err != nil && a.watched != nil && a.watched.began.Load() {
 		v.Unprocessed = false
 	}
 	return v
@@ -141,8 +141,8 @@ func (c *call) run(a attempt) (*http.Response, error) {
 		if !decision.Retry() {
 			resp, err := c.end(a.resp, a.err, verdict, decision.Reason)
 			over = true
-			if a.upload != nil && (resp == nil || !releaseWithBody(resp, a.upload.cancel)) {
-				a.upload.cancel()
+			if a.watched != nil && (resp == nil || !releaseWithBody(resp, a.watched.cancel)) {
+				a.watched.cancel()
 			}
 			return resp, err
 		}

@@ -15,25 +15,25 @@ import (
 // So the attempts of requests with such a body, if they can be repeated at all, are watched, and can be ended
 // without waiting for the body.
 
-// upload is the body of an attempt that can be repeated, unless it is in memory.
-type upload struct {
+// watchedBody is the body of an attempt that can be repeated, unless it is in memory.
+type watchedBody struct {
 	io.ReadCloser
 	began  atomic.Bool // somebody has read from it
 	cancel context.CancelFunc
 }
 
-func (u *upload) Read(p []byte) (int, error) {
+func (u *watchedBody) Read(p []byte) (int, error) {
 	u.began.Store(true)
 	return u.ReadCloser.Read(p)
 }
 
-// watch returns the request to send for an attempt, and its upload, nil if there is none to watch.
-func watch(req *http.Request) (*http.Request, *upload) {
+// watch returns the request to send for an attempt, and its body, nil if there is none to watch.
+func watch(req *http.Request) (*http.Request, *watchedBody) {
 	if req.GetBody == nil || inMemory(req.Body) {
 		return req, nil
 	}
 	ctx, cancel := context.WithCancel(req.Context())
-	u := &upload{ReadCloser: req.Body, cancel: cancel}
+	u := &watchedBody{ReadCloser: req.Body, cancel: cancel}
 	req = req.WithContext(ctx)
 	req.Body = u
 	return req, u
