@@ -67,18 +67,16 @@ type attempt struct {
 
 func (a *attempt) send(next http.RoundTripper, req *http.Request) {
 	a.req, a.watched = watch(req)
+	sent := false
 	if a.watched != nil {
-		sent := false
 		defer func() {
 			if !sent { // the base panicked
 				a.watched.cancel()
 			}
 		}()
-		a.resp, a.err = next.RoundTrip(a.req)
-		sent = true
-		return
 	}
-	a.resp, a.err = next.RoundTrip(a.req)
+	a.resp, a.err = next.RoundTrip(a.req) //nolint:bodyclose // run discards it or hands it on
+	sent = true
 }
 
 // discard ends the attempt and its answer, if there is one.
