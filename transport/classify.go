@@ -74,7 +74,7 @@ func (c *classifying) typed(req *http.Request, err error) error {
 
 // comparedDirectly reports whether net/http compares err itself, without looking below a wrapper.
 func comparedDirectly(err error) bool {
-	_, record := err.(tls.RecordHeaderError) //nolint:errorlint // as http.Client does
+	_, record := err.(tls.RecordHeaderError)        //nolint:errorlint // as http.Client does
 	return record || err == http.ErrSkipAltProtocol //nolint:errorlint // as http.Transport does
 }
 

@@ -10,11 +10,13 @@
 //	  v base            http.DefaultTransport, or any other
 //
 // [New] builds this chain, [Wrap] puts it around an http.Client, and each part is a [Middleware] that serves alone.
+// Further ones are added where they are wanted: [AttemptTimeout], [ProveUnsent] and [CountRetries] to PerAttempt,
+// [IdempotencyKey], [Buffer] and [Resume] to PerCall.
 //
 // The chain keeps the contract of http.RoundTripper to the letter. An answer of any status is a response and no error,
 // also when the retries are used up; its body reads as the server sent it. The caller's request is not changed,
 // and its body is closed on every path. Of an error of the base, errors.Is and errors.As find everything they would find
-// without the chain; on top of it stands the error type of its kind, such as *classify.TimeoutError.
+// without the chain; on top of it stand the error type of its kind, such as *classify.TimeoutError, and a [*CallError] with the [Trail].
 //
 // As long as nothing fails, the chain allocates nothing and starts no goroutine.
 package transport

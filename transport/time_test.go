@@ -268,3 +268,65 @@ func TestPanickingHookLeavesNoAnswerOpen(t *testing.T) {
 		_, _ = rt.RoundTrip(newRequest(t, "GET", "https://api.example", ""))
 	})
 }
+
+// TestEveryDefaultProfile holds the whole schedule of each profile of the default policy, jitter aside.
+func TestEveryDefaultProfile(t *testing.T) {
+	const provider = "https://api.example/v1"
+	sum := func(n int, each func(i int) time.Duration) (all time.Duration) {
+		for i := range n {
+			all += each(i)
+		}
+		return all
+	}
+	// A refresh is asked for again for ten seconds: 200 ms, growing by a quarter up to a second.
+	refresh := func(i int) time.Duration {
+		d := ms(200)
+		for range i {
+			d = min(time.Duration(float64(d)*1.25), time.Second)
+		}
+		return d
+	}
+	// A dial is tried at once, then after 100 ms, doubling up to two seconds, for ten seconds.
+	dial := func(i int) time.Duration {
+		if i == 0 {
+			return 0
+		}
+		return min(ms(100)<<(i-1), 2*time.Second)
+	}
+	for name, tc := range map[string]struct {
+		url      string
+		step     http.RoundTripper
+		attempts int
+		waited   time.Duration
+		reason   policy.Reason
+	}{
+		"a refresh in progress":      {backend, answer(409, "token_refresh_in_progress"), 15, sum(14, refresh), policy.OutOfTime},
+		"a refused connection":       {provider, transporttest.Fail(transporttest.ErrRefused), 7, sum(6, dial), policy.BudgetSpent},
+		"a dial that takes too long": {provider, transporttest.Fail(transporttest.ErrDialTimeout), 7, sum(6, dial), policy.BudgetSpent},
+		"a reset connection":         {provider, transporttest.Fail(transporttest.ErrReset), 2, ms(200), policy.Exhausted},
+		"a backend out of service":   {backend, answer(503, ""), 2, ms(200), policy.Exhausted},
+		"a provider out of service":  {provider, answer(504, ""), 2, ms(200), policy.Exhausted},
+		"a provider's rate limit":    {provider, answer(429, ""), 3, 3 * time.Second, policy.Exhausted},
+		"a policy's rate limit":      {backend, answer(429, "rate_limit_exceeded"), 3, 3 * time.Second, policy.Exhausted},
+		"an unknown host":            {provider, transporttest.Fail(transporttest.ErrNoSuchHost), 1, 0, policy.NotRetryable},
+		"an internal error":          {provider, answer(500, ""), 1, 0, policy.NotRetryable},
+		"a policy that says no":      {backend, answer(403, "outside_business_hours"), 1, 0, policy.NoProfile},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				script := transporttest.Play(tc.step).Repeat()
+				rt := newChain(t, script, transport.Config{Classifier: alter(t), Policy: steady()})
+				start := time.Now()
+				resp, err := rt.RoundTrip(newRequest(t, "GET", tc.url, ""))
+				if err == nil {
+					resp.Body.Close()
+				}
+				trail := transport.TrailOf(resp, err)
+				if script.Count() != tc.attempts || trail.Waited != tc.waited || time.Since(start) != tc.waited || trail.Reason != tc.reason {
+					t.Errorf("%d attempts, waited %v of %v, %v; want %d, %v, %v",
+						script.Count(), trail.Waited, time.Since(start), trail.Reason, tc.attempts, tc.waited, tc.reason)
+				}
+			})
+		})
+	}
+}
