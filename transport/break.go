@@ -192,12 +192,7 @@ func (b *breaking) judge(v classify.Verdict, err error) outcome {
 	return success
 }
 
-func (b *breaking) key(req *http.Request) key {
-	if b.keyOf != nil {
-		return key{name: b.keyOf(req)}
-	}
-	return hostKey(req)
-}
+func (b *breaking) key(req *http.Request) key { return keyFor(req, b.keyOf, hostKey) }
 
 // refuse makes the error of a refusal: the verdict that opened the circuit, with the time left.
 func (b *breaking) refuse(req *http.Request, k key, c *circuit, refusal *OpenError) error {

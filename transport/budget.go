@@ -46,10 +46,7 @@ func (bs *budgets) now() time.Duration { return time.Since(bs.epoch) }
 
 // of returns the bucket that a request belongs to.
 func (bs *budgets) of(req *http.Request) *bucket {
-	k := exactHostKey(req)
-	if bs.keyOf != nil {
-		k = key{name: bs.keyOf(req)}
-	}
+	k := keyFor(req, bs.keyOf, exactHostKey)
 	if b := bs.kept.find(k); b != nil {
 		return b
 	}

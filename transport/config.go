@@ -21,7 +21,7 @@ type Config struct {
 	Policy *policy.Set
 
 	// Key names what a breaker and a retry budget belong to, from the request, such as a tenant or an API family.
-	// It must be safe for concurrent use. Default: scheme, host and port of the URL.
+	// It must be safe for concurrent use; a request without URL is not shown to it. Default: scheme, host and port of the URL.
 	Key func(req *http.Request) string
 
 	// Hooks are told what happens. Default: nobody is.

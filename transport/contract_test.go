@@ -663,3 +663,14 @@ func TestResentRequestGetsAVerdictOfItsOwn(t *testing.T) {
 		t.Errorf("the 200 carries %v of the answer before it", v.Kind)
 	}
 }
+
+func TestKeyIsNotAskedAboutARequestWithoutURL(t *testing.T) {
+	rt := newChain(t, newTransport(t), transport.Config{Key: func(r *http.Request) string { return r.URL.Host }})
+	req := newRequest(t, "GET", backend, "")
+	req.URL = nil
+	_, err := rt.RoundTrip(req)
+	var invalid *classify.InvalidRequestError
+	if !errors.As(err, &invalid) {
+		t.Errorf("%v, want an InvalidRequestError", err)
+	}
+}

@@ -18,20 +18,25 @@ func (k key) String() string {
 	return k.scheme + "://" + k.name
 }
 
+// keyFor is the key of a request: what the user's keyOf says, or by default what usual says.
+func keyFor(req *http.Request, keyOf func(*http.Request) string, usual func(*http.Request) key) key {
+	switch {
+	case req.URL == nil: // no transport sends such a request
+		return key{}
+	case keyOf != nil:
+		return key{name: keyOf(req)}
+	}
+	return usual(req)
+}
+
 // exactHostKey is the server that a request goes to, as its URL spells it: what hostKey makes of it, for the price of nothing.
 func exactHostKey(req *http.Request) key {
-	if req.URL == nil {
-		return key{}
-	}
 	return key{req.URL.Scheme, req.URL.Host}
 }
 
 // hostKey is the server that a request goes to: scheme, lower-case host and port, the scheme's own port left out.
 // It looks at the URL, not at the Host header.
 func hostKey(req *http.Request) key {
-	if req.URL == nil {
-		return key{}
-	}
 	scheme, host := strings.ToLower(req.URL.Scheme), strings.ToLower(req.URL.Host)
 	port := ""
 	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
