@@ -95,14 +95,26 @@ var _ http.RoundTripper = (*breaking)(nil)
 
 func (b *breaking) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !b.circuits.empty() {
-		k := b.key(req)
-		if c := b.circuits.find(k); c != nil { // a healthy key has none
+		if k, c := b.circuit(req); c != nil { // a healthy key has none
 			return b.guarded(req, k, c)
 		}
 	}
 	resp, err := b.next.RoundTrip(req)
 	b.report(req, resp, verdictOf(req, resp, err), err)
 	return resp, err
+}
+
+// circuit returns the circuit of a request that is about to be sent.
+func (b *breaking) circuit(req *http.Request) (key, *circuit) {
+	found := false
+	defer func() {
+		if !found { // the key function panicked
+			closeBody(req)
+		}
+	}()
+	k := b.key(req)
+	found = true
+	return k, b.circuits.find(k)
 }
 
 // guarded sends a request whose key is in trouble, if its circuit lets it through. A probe's slot comes back even if a hook
@@ -118,18 +130,25 @@ func (b *breaking) guarded(req *http.Request, k key, c *circuit) (*http.Response
 		b.report(req, resp, verdictOf(req, resp, err), err)
 		return resp, err
 	}
-	sent := false
+	var (
+		resp       *http.Response
+		err        error
+		sent, over bool
+	)
 	defer func() {
 		c.settle(probe, neutral, classify.Verdict{}, b.rule) // of a probe that has reported it changes nothing
-		if !sent {
+		switch {
+		case !sent:
 			closeBody(req)
+		case !over && resp != nil:
+			discard(req, resp)
 		}
 	}()
 	b.tell(req, k, change)
 	sent = true
-	resp, err := b.next.RoundTrip(req)
-	v := verdictOf(req, resp, err)
-	b.settle(req, resp, k, c, probe, v, err)
+	resp, err = b.next.RoundTrip(req)
+	b.settle(req, resp, k, c, probe, verdictOf(req, resp, err), err)
+	over = true
 	return resp, err
 }
 
@@ -140,6 +159,12 @@ func (b *breaking) report(req *http.Request, resp *http.Response, v classify.Ver
 	if o == neutral || o == success && b.circuits.empty() {
 		return
 	}
+	over := false
+	defer func() {
+		if !over && resp != nil { // the key function or a hook panicked
+			discard(req, resp)
+		}
+	}()
 	k := b.key(req)
 	for range 3 { // a circuit that was retired in this very moment is looked up again
 		c := b.circuits.find(k)
@@ -147,21 +172,15 @@ func (b *breaking) report(req *http.Request, resp *http.Response, v classify.Ver
 			c = b.circuits.make(k)
 		}
 		if c == nil || b.settle(req, resp, k, c, nil, v, err) {
-			return
+			break
 		}
 	}
+	over = true
 }
 
 // settle gives an attempt's outcome to a circuit and tells what that changed. It reports false if the circuit is retired.
 func (b *breaking) settle(req *http.Request, resp *http.Response, k key, c *circuit, probe *lease, v classify.Verdict, err error) bool {
-	told := false
-	defer func() {
-		if !told && resp != nil { // a hook panicked
-			discard(req, resp)
-		}
-	}()
 	change, healthy, ok := c.settle(probe, b.judge(v, err), v, b.rule)
-	told = !ok
 	if !ok {
 		return false
 	}
@@ -174,7 +193,6 @@ func (b *breaking) settle(req *http.Request, resp *http.Response, k key, c *circ
 		classify.Attach(resp, v)
 	}
 	b.tell(req, k, change)
-	told = true
 	return true
 }
 

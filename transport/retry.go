@@ -48,7 +48,14 @@ func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 	a.send(r.next, req)
 	if a.err == nil && a.watched == nil && r.hooks.Attempt == nil && r.hooks.Call == nil {
 		if v := verdictOf(req, a.resp, nil); !v.Kind.Failure() {
+			over := false
+			defer func() {
+				if !over { // the user's key function panicked
+					a.discard()
+				}
+			}()
 			r.budgets.settle(req, v, a.start)
+			over = true
 			return a.resp, nil
 		}
 	}
