@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -348,7 +349,9 @@ func TestUploadWithoutGetBodyIsStreamedOnce(t *testing.T) {
 }
 
 func TestPermanentFailuresAreTriedOnce(t *testing.T) {
-	tlsServer := httptest.NewTLSServer(http.NotFoundHandler())
+	tlsServer := httptest.NewUnstartedServer(http.NotFoundHandler())
+	tlsServer.Config.ErrorLog = log.New(io.Discard, "", 0) // it complains about clients that do not trust it
+	tlsServer.StartTLS()
 	defer tlsServer.Close()
 	plain := httptest.NewServer(http.NotFoundHandler())
 	defer plain.Close()
