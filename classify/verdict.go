@@ -22,8 +22,9 @@ type Verdict struct {
 	// RetryAfter is how long the server asked callers to stay away; 0 if it did not.
 	RetryAfter time.Duration
 
-	// Detail holds what else the answer said; nil if it said nothing.
-	Detail *Detail
+	// Detail holds what else the answer said; nil if it said nothing. It may name people and accounts,
+	// and so is left out where a verdict is marshalled.
+	Detail *Detail `json:"-"`
 }
 
 // Action returns what the developer should do: the kind's action.

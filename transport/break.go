@@ -78,7 +78,7 @@ func Break(p *policy.Policy, keyOf func(*http.Request) string, hooks *Hooks) Mid
 		}
 		return &breaking{
 			inner: inner{next}, rule: rule, keyOf: keyOf, hooks: hooks,
-			circuits: newRegistry(func() *circuit { return &circuit{} }, (*circuit).spare),
+			circuits: newRegistry((*circuit).spare),
 		}
 	}
 }
@@ -169,7 +169,7 @@ func (b *breaking) report(req *http.Request, resp *http.Response, v classify.Ver
 	for range 3 { // a circuit that was retired in this very moment is looked up again
 		c := b.circuits.find(k)
 		if c == nil && o == failure {
-			c = b.circuits.make(k)
+			c = b.circuits.make(k, func() *circuit { return &circuit{} })
 		}
 		if c == nil || b.settle(req, resp, k, c, nil, v, err) {
 			break

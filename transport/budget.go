@@ -30,7 +30,7 @@ func newBudgets(rule policy.Budget, keyOf func(*http.Request) string) *budgets {
 		return nil
 	}
 	bs := &budgets{keyOf: keyOf, epoch: time.Now(), rule: rule, shared: bucket{b: rule.Bucket()}}
-	bs.kept = newRegistry(func() *bucket { return &bucket{b: rule.Bucket()} }, bs.idle)
+	bs.kept = newRegistry(bs.idle)
 	return bs
 }
 
@@ -44,16 +44,26 @@ func (bs *budgets) idle(b *bucket) bool {
 
 func (bs *budgets) now() time.Duration { return time.Since(bs.epoch) }
 
-// of returns the bucket that a request belongs to.
+// of returns the bucket that a request belongs to. Other spellings of a host find its bucket under a key of their own,
+// so that looking it up allocates nothing.
 func (bs *budgets) of(req *http.Request) *bucket {
-	k := keyFor(req, bs.keyOf, exactHostKey)
-	if b := bs.kept.find(k); b != nil {
+	exact := keyFor(req, bs.keyOf, exactHostKey)
+	if b := bs.kept.find(exact); b != nil {
 		return b
 	}
-	if b := bs.kept.make(k); b != nil {
-		return b
+	fresh := func() *bucket { return &bucket{b: bs.rule.Bucket()} }
+	k := exact
+	if bs.keyOf == nil {
+		k = keyFor(req, nil, hostKey)
 	}
-	return &bs.shared
+	b := bs.kept.make(k, fresh)
+	if b != nil && k != exact {
+		bs.kept.make(exact, func() *bucket { return b })
+	}
+	if b == nil {
+		return &bs.shared
+	}
+	return b
 }
 
 // settle counts an attempt that began at start. Whatever shows that the server is well earns: an answer that says

@@ -18,5 +18,6 @@
 // and its body is closed on every path. Of an error of the base, errors.Is and errors.As find everything they would find
 // without the chain; on top of it stand the error type of its kind, such as *classify.TimeoutError, and a [*CallError] with the [Trail].
 //
-// As long as nothing fails, the chain allocates nothing and starts no goroutine.
+// As long as nothing fails, and without hooks, the chain starts no goroutine, and allocates nothing for requests whose body is in memory,
+// cannot be read again, or is none.
 package transport

@@ -29,7 +29,7 @@ func keyFor(req *http.Request, keyOf func(*http.Request) string, usual func(*htt
 	return usual(req)
 }
 
-// exactHostKey is the server that a request goes to, as its URL spells it: what hostKey makes of it, for the price of nothing.
+// exactHostKey is the server that a request goes to, as its URL spells it.
 func exactHostKey(req *http.Request) key {
 	return key{req.URL.Scheme, req.URL.Host}
 }

@@ -12,7 +12,6 @@ const maxKeys = 16 * 1024
 // registry holds what is shared by the calls of a key, in shards, so that calls of different keys do not wait for each other.
 // It is bounded: when a shard is full, a value that can be spared makes room. Looking a key up allocates nothing.
 type registry[V any] struct {
-	fresh func() *V
 	spare func(*V) bool // whether a value may be forgotten; it is then never used again
 
 	seed   maphash.Seed
@@ -25,8 +24,8 @@ type shard[V any] struct {
 	values map[key]*V
 }
 
-func newRegistry[V any](fresh func() *V, spare func(*V) bool) *registry[V] {
-	return &registry[V]{fresh: fresh, spare: spare, seed: maphash.MakeSeed()}
+func newRegistry[V any](spare func(*V) bool) *registry[V] {
+	return &registry[V]{spare: spare, seed: maphash.MakeSeed()}
 }
 
 // empty reports whether there is no value at all: one atomic load.
@@ -46,7 +45,7 @@ func (r *registry[V]) find(k key) *V {
 
 // make returns the value of a key, a fresh one if there is none. It returns nil if the key's shard is full of values
 // that cannot be spared.
-func (r *registry[V]) make(k key) *V {
+func (r *registry[V]) make(k key, fresh func() *V) *V {
 	s := r.shard(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -59,7 +58,7 @@ func (r *registry[V]) make(k key) *V {
 	if s.values == nil {
 		s.values = make(map[key]*V)
 	}
-	v := r.fresh()
+	v := fresh()
 	s.values[k] = v
 	r.size.Add(1)
 	return v

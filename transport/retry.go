@@ -66,7 +66,7 @@ func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 // attempt is one attempt and what came of it.
 type attempt struct {
 	req     *http.Request
-	watched *watchedBody // nil if there is none to watch
+	watched *watched // nil if there is nothing to watch
 	resp    *http.Response
 	err     error
 	start   time.Time
@@ -113,6 +113,7 @@ type call struct {
 	req   *http.Request // the caller's
 	start time.Time
 	trail Trail
+	paid  float64 // for the attempt that is about to be made
 }
 
 // run takes the call from its first attempt to its end.
@@ -124,6 +125,7 @@ func (c *call) run(a attempt) (*http.Response, error) {
 			return
 		}
 		// Somebody's hook, backoff or GetBody panicked.
+		c.refund()
 		if body != nil {
 			_ = body.Close()
 		}
@@ -131,11 +133,13 @@ func (c *call) run(a attempt) (*http.Response, error) {
 	}()
 	plan := c.policy.Plan()
 	for {
+		verdict := a.verdict()
 		if a.err != nil {
 			a.discard() // an answer beside an error is none
 		}
-		verdict := a.verdict()
-		c.budgets.settle(c.req, verdict, a.start)
+		if !errors.Is(a.err, ErrOpen) { // a refusal is no traffic
+			c.budgets.settle(c.req, verdict, a.start)
+		}
 		c.trail.add(Record{Status: statusOf(a.resp), Err: a.err, Verdict: verdict, Duration: time.Since(a.start)})
 		decision := c.decide(plan, verdict, a)
 		decided := time.Now()
@@ -153,7 +157,7 @@ func (c *call) run(a attempt) (*http.Response, error) {
 		}
 		a.discard()
 		if err := c.pause(decided, decision.Pause); err != nil {
-			c.budgets.refund(c.req, decision.Cost)
+			c.refund()
 			if body != nil {
 				_ = body.Close()
 				body = nil
@@ -166,21 +170,37 @@ func (c *call) run(a attempt) (*http.Response, error) {
 		body = nil // the base closes it
 		a = attempt{start: time.Now()}
 		a.send(c.next, req)
+		if errors.Is(a.err, ErrOpen) {
+			c.refund() // nothing was sent
+		}
+		c.paid = 0
 	}
 }
 
-// end tells the hooks and puts the trail on what the caller gets.
+// end puts the trail on what the caller gets, and tells the hooks.
 func (c *call) end(resp *http.Response, err error, v classify.Verdict, reason policy.Reason) (*http.Response, error) {
+	inside, nested := trailOf(resp, err)
+	if resp != nil {
+		unwatched(resp, c.req, v)
+	}
+	switch {
+	case nested && (reason == policy.Nested || c.trail.Attempts == 1):
+		// The story is that of the Retry further in.
+		inside.Nested = reason == policy.Nested
+		resp, err = inside.attach(resp, err)
+	case c.trail.Attempts == 1 && reason == policy.Succeeded:
+	default:
+		c.trail.Reason = reason
+		resp, err = c.trail.attach(resp, err)
+	}
 	c.tellCall(resp, err, v, reason)
-	if c.trail.Attempts == 1 && reason == policy.Succeeded {
-		return resp, err
-	}
-	c.trail.Reason = reason
-	if inside, ok := trailOf(resp, err); ok {
-		inside.Nested = true
-		return inside.attach(resp, err)
-	}
-	return c.trail.attach(resp, err)
+	return resp, err
+}
+
+// refund takes back what was paid for an attempt that is not made.
+func (c *call) refund() {
+	c.budgets.refund(c.req, c.paid)
+	c.paid = 0
 }
 
 // decide asks the plan, with the facts of this moment.
@@ -214,9 +234,10 @@ func (c *call) prepare(d policy.Decision) (policy.Decision, io.ReadCloser) {
 	if !c.budgets.spend(c.req, d.Cost) {
 		return policy.Decision{Reason: policy.BudgetSpent, Profile: d.Profile}, nil
 	}
+	c.paid = d.Cost
 	body, err := freshBody(c.req)
 	if err != nil {
-		c.budgets.refund(c.req, d.Cost)
+		c.refund()
 		return policy.Decision{Reason: policy.NotReplayable, Profile: d.Profile}, nil
 	}
 	c.trail.Records[len(c.trail.Records)-1].Pause = d.Pause

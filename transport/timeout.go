@@ -24,7 +24,7 @@ import (
 // The context is released when the answer's body has ended or is closed; what HTTP/2 still uploads then is cut off.
 // The body of an upgraded connection (101) keeps its Write and CloseWrite, and its context until Close.
 //
-// It belongs inside of [Retry] and [Classify]: first in Config.PerAttempt. It may be used by many goroutines at once,
+// It belongs inside of [Retry] and [Classify]: into Config.PerAttempt, before whatever takes time there. It may be used by many goroutines at once,
 // and starts none before something takes too long.
 func AttemptTimeout(d time.Duration) Middleware {
 	return func(next http.RoundTripper) http.RoundTripper {

@@ -26,14 +26,14 @@ type Trail struct {
 // Record is one attempt of a trail.
 type Record struct {
 	Status   int              // the answer's HTTP status; 0 if there was none
-	Err      error            // the error; nil if there was an answer
+	Err      error            `json:"-"` // the error; nil if there was an answer
 	Verdict  classify.Verdict // zero for an attempt that succeeded
 	Duration time.Duration    // from sending to the answer's header or the error
 	Pause    time.Duration    // decided upon after it; 0 after the last
 }
 
-// TrailOf returns the trail of a call from what RoundTrip or http.Client.Do returned. The zero trail means that the first
-// attempt succeeded, or that no [Retry] was there.
+// TrailOf returns the trail of a call from what RoundTrip or http.Client.Do returned; a copy of a response has none.
+// The zero trail means that the first attempt succeeded, or that no [Retry] was there.
 func TrailOf(resp *http.Response, err error) Trail {
 	t, _ := trailOf(resp, err)
 	return t
@@ -52,7 +52,7 @@ func trailOf(resp *http.Response, err error) (Trail, bool) {
 	}
 	c, ok := resp.Request.Context().Value(trailKey{}).(*trailContext)
 	if !ok || c.response != resp {
-		return Trail{}, false
+		return Trail{}, false // or of an earlier answer to a request that was sent once more
 	}
 	return c.trail, true
 }

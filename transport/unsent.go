@@ -13,10 +13,10 @@ import (
 // Most such failures show by their type: refused dials, unknown hosts, handshakes that time out, refused streams. It adds
 // those that do not: a connection lost during the TLS handshake, and whatever error a dialer of the user's own returns.
 //
-// It proves by connection tracing that the base asked for a connection and no header was written whole: no server can have acted then.
+// It proves by connection tracing that the base asked for a connection and got none: no server can have acted then.
 // A base that does not support [httptrace] proves nothing. It composes with the caller's own trace, costs
 // six allocations for each request that is not idempotent and can be sent again, and nothing for the others.
-// It belongs first into Config.PerAttempt.
+// It belongs first into Config.PerAttempt, outside of [AttemptTimeout].
 func ProveUnsent() Middleware {
 	return func(next http.RoundTripper) http.RoundTripper { return &proving{inner{next}} }
 }
@@ -30,13 +30,13 @@ func (p *proving) RoundTrip(req *http.Request) (*http.Response, error) {
 		return p.next.RoundTrip(req)
 	}
 	// The hooks may run concurrently, and after RoundTrip has returned.
-	var asked, wrote atomic.Bool
+	var asked, got atomic.Bool
 	trace := &httptrace.ClientTrace{
-		GetConn:      func(string) { asked.Store(true) },
-		WroteHeaders: func() { wrote.Store(true) },
+		GetConn: func(string) { asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { got.Store(true) },
 	}
 	resp, err := p.next.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
-	if err != nil && asked.Load() && !wrote.Load() && !comparedDirectly(err) {
+	if err != nil && asked.Load() && !got.Load() && !comparedDirectly(err) {
 		return resp, &unsentError{err}
 	}
 	return resp, err
