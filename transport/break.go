@@ -147,7 +147,7 @@ func (b *breaking) guarded(req *http.Request, k key, c *circuit) (*http.Response
 	b.tell(req, k, change)
 	sent = true
 	resp, err = b.next.RoundTrip(req)
-	b.settle(req, resp, k, c, probe, verdictOf(req, resp, err), err)
+	b.settle(req, resp, k, c, probe, verdictOf(req, resp, err), err) // of a probe that is too late it changes nothing
 	over = true
 	return resp, err
 }

@@ -6,8 +6,10 @@ import (
 	"sync/atomic"
 )
 
-// maxKeys bounds how many keys a registry remembers.
-const maxKeys = 16 * 1024
+const (
+	maxKeys      = 16 * 1024 // how many keys a registry remembers
+	skipWhenFull = 100       // how many further keys go without before a full shard is looked through again
+)
 
 // registry holds what is shared by the calls of a key, in shards, so that calls of different keys do not wait for each other.
 // It is bounded: when a shard is full, a value that can be spared makes room. Looking a key up allocates nothing.
@@ -20,6 +22,7 @@ type registry[V any] struct {
 }
 
 type shard[V any] struct {
+	skip   atomic.Int32 // how many makes are refused unseen, since the shard was found full
 	mu     sync.RWMutex
 	values map[key]*V
 }
@@ -47,12 +50,16 @@ func (r *registry[V]) find(k key) *V {
 // that cannot be spared.
 func (r *registry[V]) make(k key, fresh func() *V) *V {
 	s := r.shard(k)
+	if s.skip.Load() > 0 && s.skip.Add(-1) >= 0 {
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if v := s.values[k]; v != nil {
 		return v
 	}
 	if len(s.values) >= maxKeys/len(r.shards) && !r.evict(s) {
+		s.skip.Store(skipWhenFull)
 		return nil
 	}
 	if s.values == nil {

@@ -294,3 +294,31 @@ func TestALostProbeClosesNoBreaker(t *testing.T) {
 		}
 	})
 }
+
+func TestAttemptNumberIsThatOfTheCallItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tokens := transporttest.Play(ok, ok)
+		tokenSource := newChain(t, tokens, transport.Config{PerAttempt: []transport.Middleware{transport.CountRetries("Retries")}})
+		authorize := func(next http.RoundTripper) http.RoundTripper {
+			return roundTripFunc(func(req *http.Request) (*http.Response, error) {
+				resp, err := tokenSource.RoundTrip(newRequest(t, "GET", backend, "").WithContext(req.Context()))
+				if err != nil {
+					return nil, err
+				}
+				resp.Body.Close()
+				return next.RoundTrip(req)
+			})
+		}
+		rt := newChain(t, transporttest.Play(answer(503, ""), ok), transport.Config{Policy: steady(), PerAttempt: []transport.Middleware{authorize}})
+		resp, err := rt.RoundTrip(newRequest(t, "GET", backend, ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		for i, a := range tokens.Attempts() {
+			if got := a.Header.Get("Retries"); got != "" {
+				t.Errorf("request %d for a token says that it was sent %s times before, and was not", i+1, got)
+			}
+		}
+	})
+}

@@ -44,6 +44,9 @@ type retrying struct {
 var _ http.RoundTripper = (*retrying)(nil)
 
 func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
+	if Attempt(req.Context()) > 1 { // of another call, which this one was made for
+		req = req.WithContext(&attemptContext{req.Context(), 1})
+	}
 	a := attempt{start: time.Now()}
 	a.send(r.next, req)
 	if a.err == nil && a.watched == nil && r.hooks.Attempt == nil && r.hooks.Call == nil {
