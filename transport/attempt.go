@@ -1,0 +1,114 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/steadytrip/steadytrip/classify"
+)
+
+// attempt is one attempt and what came of it.
+type attempt struct {
+	req     *http.Request
+	watched *watched // nil if there is nothing to watch
+	resp    *http.Response
+	err     error
+	start   time.Time
+}
+
+func (a *attempt) send(next http.RoundTripper, req *http.Request) {
+	a.req, a.watched = watch(req)
+	sent := false
+	if a.watched != nil {
+		defer func() {
+			if !sent { // the base panicked
+				a.watched.cancel()
+			}
+		}()
+	}
+	a.resp, a.err = next.RoundTrip(a.req) //nolint:bodyclose // run discards it or hands it on
+	sent = true
+}
+
+// discard ends the attempt and its answer, if there is one.
+func (a *attempt) discard() {
+	if a.watched != nil {
+		a.watched.cancel() // over HTTP/2, closing an answer waits for an upload that is still under way
+	}
+	if resp := a.resp; resp != nil {
+		a.resp = nil
+		discard(a.req, resp)
+	}
+}
+
+// verdict is what came back with the attempt. A body that may have failed by itself, and was read, proves nothing about the
+// request: its error looks as the transport's own would.
+func (a *attempt) verdict() classify.Verdict {
+	v := verdictOf(a.req, a.resp, a.err)
+	if a.err != nil && a.watched != nil && a.watched.began.Load() {
+		v.Unprocessed = false
+	}
+	return v
+}
+
+// verdictOf is the verdict that came back with an answer or an error. What no classifier inside has judged
+// is judged here, so that each middleware serves alone.
+func verdictOf(req *http.Request, resp *http.Response, err error) classify.Verdict {
+	if err != nil {
+		return verdictOfError(req, err)
+	}
+	v := classify.Of(resp, nil)
+	if v.Kind == classify.Unclassified && resp != nil && resp.StatusCode >= 400 {
+		v = classify.Response(resp, nil)
+	}
+	return v
+}
+
+// freshBody is the body of the next attempt, nil if the request has none.
+func freshBody(req *http.Request) (io.ReadCloser, error) {
+	if req.Body == nil || req.Body == http.NoBody {
+		return req.Body, nil
+	}
+	if req.GetBody == nil {
+		return nil, errors.New("transport: the request's body cannot be read again")
+	}
+	body, err := req.GetBody()
+	if err == nil && body == nil {
+		err = errors.New("transport: GetBody returned no body")
+	}
+	return body, err
+}
+
+// attemptContext tells the layers inside the retries which attempt they serve.
+type attemptContext struct {
+	context.Context //nolint:containedctx // it is a context
+	attempt         int
+}
+
+type attemptKey struct{}
+
+func (c *attemptContext) Value(key any) any {
+	if key == (attemptKey{}) {
+		return c.attempt
+	}
+	return c.Context.Value(key)
+}
+
+// Attempt returns the number of the attempt that a request's context belongs to: 1 for the first,
+// and for a request that no [Retry] has sent.
+func Attempt(ctx context.Context) int {
+	if n, ok := ctx.Value(attemptKey{}).(int); ok {
+		return n
+	}
+	return 1
+}
+
+func statusOf(resp *http.Response) int {
+	if resp == nil {
+		return 0
+	}
+	return resp.StatusCode
+}
