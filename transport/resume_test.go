@@ -1170,7 +1170,7 @@ func FuzzResumeStaysWithinItsRange(f *testing.F) {
 	f.Add(8, 20, "bytes 8-19/20", -1, "more than there is")
 	f.Fuzz(func(t *testing.T, at, length int, contentRange string, size int, data string) {
 		if at < 0 || at > 1000 || length == 0 || strings.ContainsFunc(contentRange, func(r rune) bool { return r < ' ' }) {
-			t.Skip()
+			t.Skip("no answer that a server could give")
 		}
 		first := strings.Repeat("x", at)
 		base := roundTripFunc(func(r *http.Request) (*http.Response, error) {
