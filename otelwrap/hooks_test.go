@@ -96,3 +96,26 @@ func send(ctx context.Context, t *testing.T, rt http.RoundTripper) {
 	}
 	resp.Body.Close()
 }
+
+func TestHooksCostLittleWithoutASpan(t *testing.T) {
+	resp := &http.Response{StatusCode: 200, Body: http.NoBody}
+	rt, err := transport.New(still{resp}, transport.Config{Hooks: otelwrap.Hooks()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), "GET", "https://api.example/v1", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := testing.AllocsPerRun(100, func() { _, _ = rt.RoundTrip(req) }); got > 2 {
+		t.Errorf("%v allocations, want at most 2", got)
+	}
+}
+
+// still answers with the same response each time.
+type still struct{ resp *http.Response }
+
+func (s still) RoundTrip(req *http.Request) (*http.Response, error) {
+	s.resp.Request = req
+	return s.resp, nil
+}
