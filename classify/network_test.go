@@ -147,6 +147,30 @@ func certificateAsker(t *testing.T, tr *http.Transport, version uint16) string {
 	})
 }
 
+// readsAfterWrite is a connection on which nothing is read before something was written. Under TLS 1.3 the alert comes after
+// the handshake: net/http, which reads ahead, may see it and close the connection before the request goes out,
+// and then tells of that.
+type readsAfterWrite struct {
+	net.Conn
+	once  sync.Once
+	wrote chan struct{}
+}
+
+func (c *readsAfterWrite) Read(p []byte) (int, error) {
+	<-c.wrote
+	return c.Conn.Read(p)
+}
+
+func (c *readsAfterWrite) Write(p []byte) (int, error) {
+	defer c.once.Do(func() { close(c.wrote) })
+	return c.Conn.Write(p)
+}
+
+func (c *readsAfterWrite) Close() error {
+	c.once.Do(func() { close(c.wrote) })
+	return c.Conn.Close()
+}
+
 func rootsOf(s *httptest.Server) *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(s.Certificate())
@@ -298,9 +322,17 @@ func netCases() []netCase {
 					io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\n\r\n")
 				})
 			}},
-		{name: "client certificate missing under TLS 1.3", want: Verdict{Kind: TLS, Code: "tls_alert"}, as: errType[*net.OpError](),
+		{name: "client certificate missing under TLS 1.3", noBody: true, want: Verdict{Kind: TLS, Code: "tls_alert"}, as: errType[*net.OpError](),
 			setup: func(t *testing.T, tr *http.Transport) string {
-				return certificateAsker(t, tr, tls.VersionTLS13)
+				url := certificateAsker(t, tr, tls.VersionTLS13)
+				tr.DialTLSContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+					conn, err := (&tls.Dialer{Config: tr.TLSClientConfig}).DialContext(ctx, network, addr)
+					if err != nil {
+						return nil, err
+					}
+					return &readsAfterWrite{Conn: conn, wrote: make(chan struct{})}, nil
+				}
+				return url
 			}},
 		{name: "client certificate missing under TLS 1.2", want: Verdict{Kind: TLS, Code: "tls_alert"}, as: errType[*net.OpError](),
 			setup: func(t *testing.T, tr *http.Transport) string {
