@@ -69,13 +69,29 @@ func Default() Set {
 		},
 		MaxAttempts: 64,
 		Budget:      Budget{Ratio: 0.1, Min: 3, Window: 10 * time.Second},
-		Breaker: Breaker{
+		Breakers: []Breaker{{
+			Name:     "rate_limit",
 			Kinds:    []classify.Kind{classify.PolicyRateLimit},
 			Failures: 6,
 			Open:     5 * time.Second,
 			Jitter:   0.2,
 			MaxOpen:  5 * time.Minute,
 			Probes:   1,
+			Window:   32,
+		}},
+		Gate: Gate{
+			Probe: Profile{
+				// One call asks for all, so it may ask often.
+				Retries:       Unlimited,
+				Initial:       50 * time.Millisecond,
+				Multiplier:    1.5,
+				Jitter:        0.2,
+				Max:           250 * time.Millisecond,
+				MaxElapsed:    10 * time.Second,
+				MaxRetryAfter: 10 * time.Second,
+				Cost:          0,
+			},
+			Window: 32,
 		},
 	}
 }

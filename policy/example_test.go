@@ -14,18 +14,20 @@ func ExampleDefault() {
 	// Output:
 	// MaxAttempts 64, MaxElapsed unbounded
 	//
-	// Profile                    Retries    Immediate  Initial  Max  Multiplier  Jitter  MaxElapsed  MaxRetryAfter  LongHint  Cost
-	// backend_unavailable        1          no         200ms    2s   2           full    unbounded   10s            stop      1
-	// policy_rate_limit          2          no         1s       20s  2           0.25    unbounded   3s             stop      0.36
-	// token_refresh_in_progress  unlimited  no         200ms    1s   1.25        0.5     10s         10s            stop      0
-	// provider_rate_limit        2          no         1s       20s  2           0.25    unbounded   3s             stop      0.36
-	// provider_unavailable       1          no         200ms    2s   2           full    unbounded   10s            stop      1
-	// network                    1          no         200ms    2s   2           full    unbounded   10s            stop      1
-	// dial                       unlimited  yes        100ms    2s   2           0.5     10s         10s            stop      0.5
-	// dial_timeout               unlimited  yes        100ms    2s   2           0.5     10s         10s            stop      0.5
+	// Profile                    Retries    Immediate  Initial  Max    Multiplier  Jitter  MaxElapsed  MaxRetryAfter  LongHint  Cost
+	// backend_unavailable        1          no         200ms    2s     2           full    unbounded   10s            stop      1
+	// policy_rate_limit          2          no         1s       20s    2           0.25    unbounded   3s             stop      0.36
+	// token_refresh_in_progress  unlimited  no         200ms    1s     1.25        0.5     10s         10s            stop      0
+	// provider_rate_limit        2          no         1s       20s    2           0.25    unbounded   3s             stop      0.36
+	// provider_unavailable       1          no         200ms    2s     2           full    unbounded   10s            stop      1
+	// network                    1          no         200ms    2s     2           full    unbounded   10s            stop      1
+	// dial                       unlimited  yes        100ms    2s     2           0.5     10s         10s            stop      0.5
+	// dial_timeout               unlimited  yes        100ms    2s     2           0.5     10s         10s            stop      0.5
+	// gate's probe               unlimited  no         50ms     250ms  1.5         0.2     10s         10s            stop      0
 	//
 	// Budget: Ratio 0.1, Min 3, Window 10s
-	// Breaker on policy_rate_limit: Failures 6, Open 5s, Jitter 0.2, MaxOpen 5m0s, Probes 1
+	// Breaker rate_limit on policy_rate_limit: Failures 6, Open 5s, Jitter 0.2, MaxOpen 5m0s, Probes 1, Window 32, Hold 0s
+	// Gate: Window 32
 }
 
 // A failed attempt is turned into a decision.

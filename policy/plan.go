@@ -17,6 +17,8 @@ type Facts struct {
 	Replay    Replay        // whether the request can be sent again
 	Forbidden bool          // whether the caller asked for no retries
 	Nested    bool          // whether another Retry, further in, has dealt with the failure
+	Gated     bool          // whether the call can wait at a gate for its grant, see [Gate]
+	Took      time.Duration // how long the attempt took; a gated call waits no longer than leaves time for another
 	Random    float64       // in [0, 1): the randomness of the pause; a value outside is moved inside
 }
 
@@ -26,6 +28,11 @@ type Decision struct {
 	Reason  Reason        // Retrying, or why there is no further attempt
 	Profile classify.Kind // the kind whose profile applied; Unclassified if none did
 	Cost    float64       // tokens of the budget that the retry spends; 0 unless Retry
+
+	// Patience and Impatient are about a gated call that is not the probe: how long it waits at most for what the probe
+	// finds out, and why there is no further attempt when that time is over. They are 0 otherwise.
+	Patience  time.Duration
+	Impatient Reason
 }
 
 // Retry reports whether the request is to be sent again after the pause.
@@ -44,6 +51,7 @@ type Plan struct {
 type track struct {
 	sequence
 	owner classify.Kind
+	gated bool          // whether the profile is the gate's
 	begin time.Duration // into the call, when the first failure came
 }
 
@@ -60,12 +68,36 @@ func (p *Plan) Next(v classify.Verdict, f Facts) Decision {
 	case f.Done || v.Kind == classify.Canceled:
 		return Decision{Reason: Canceled}
 	}
+	f.Gated = f.Gated && p.policy.Gates(v.Kind)
 	prof, owner, _ := p.policy.Profile(v.Kind)
-	pause, reason := p.next(prof, owner, v, f)
-	if reason != Retrying {
-		return Decision{Reason: reason, Profile: owner}
+	if f.Gated {
+		prof = p.policy.orDefault().set.Gate.Probe
 	}
-	return Decision{Pause: pause, Reason: reason, Profile: owner, Cost: prof.Cost}
+	d := Decision{Profile: owner}
+	if d.Pause, d.Reason = p.next(prof, owner, v, f); d.Reason != Retrying {
+		return d
+	}
+	d.Cost = prof.Cost
+	if f.Gated {
+		d.Patience, d.Impatient = p.patience(prof, owner, f)
+	}
+	return d
+}
+
+// patience returns how long a call may wait at a gate that has no pause to wait for, and which bound that is.
+func (p *Plan) patience(prof Profile, owner classify.Kind, f Facts) (time.Duration, Reason) {
+	patience, why := longest, OutOfTime
+	elapsed := max(f.Elapsed, 0)
+	if prof.MaxElapsed > 0 {
+		patience = prof.MaxElapsed - max(elapsed-p.track(prof, owner, f).begin, 0)
+	}
+	if limit := p.policy.orDefault().set.MaxElapsed; limit > 0 {
+		patience = min(patience, limit-elapsed)
+	}
+	if f.Deadline && f.Remaining-f.Took < patience {
+		patience, why = f.Remaining-f.Took, DeadlineTooNear
+	}
+	return max(patience, 0), why
 }
 
 // next applies a profile to a failure; the zero profile stands for none.
@@ -89,7 +121,7 @@ func (p *Plan) next(prof Profile, owner classify.Kind, v classify.Verdict, f Fac
 	if f.Attempts >= set.MaxAttempts {
 		return 0, AttemptLimit
 	}
-	t := p.track(prof, owner, elapsed)
+	t := p.track(prof, owner, f)
 	if t.retries >= prof.Retries {
 		return 0, Exhausted
 	}
@@ -122,14 +154,15 @@ func (p *Plan) next(prof Profile, owner classify.Kind, v classify.Verdict, f Fac
 	return pause, Retrying
 }
 
-// track returns the memory of the profile that owner owns; elapsed is the time of its first failure if it has none yet.
-func (p *Plan) track(prof Profile, owner classify.Kind, elapsed time.Duration) *track {
+// track returns the memory of the profile that owner owns, or of the gate's; if it has none yet, the time of its first failure
+// is that of f.
+func (p *Plan) track(prof Profile, owner classify.Kind, f Facts) *track {
 	for i := range p.tracks {
-		if p.tracks[i].owner == owner {
+		if p.tracks[i].owner == owner && p.tracks[i].gated == f.Gated {
 			return &p.tracks[i]
 		}
 	}
-	p.tracks = append(p.tracks, track{sequence: newSequence(prof), owner: owner, begin: elapsed})
+	p.tracks = append(p.tracks, track{sequence: newSequence(prof), owner: owner, gated: f.Gated, begin: max(f.Elapsed, 0)})
 	return &p.tracks[len(p.tracks)-1]
 }
 

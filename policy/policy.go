@@ -45,6 +45,15 @@ func (p *Policy) Profile(k classify.Kind) (prof Profile, from classify.Kind, ok 
 	return Profile{}, classify.Unclassified, false
 }
 
+// Gates reports whether calls that fail with kind k wait at a gate: there is one, and k is a refresh that is retried at all.
+func (p *Policy) Gates(k classify.Kind) bool {
+	if !k.Is(classify.TokenRefreshInProgress) || !p.orDefault().set.Gate.Enabled() {
+		return false
+	}
+	prof, _, _ := p.Profile(k)
+	return prof.Retries > 0
+}
+
 func healedByTime(k classify.Kind) bool {
 	a := k.Action()
 	return a == classify.Retry || a == classify.Wait

@@ -61,14 +61,14 @@ func TestPolicyIsACopy(t *testing.T) {
 	}
 	spoil := func(s policy.Set) {
 		clear(s.Profiles)
-		s.Breaker.Kinds[0] = classify.Canceled
+		s.Breakers[0].Kinds[0] = classify.Canceled
 	}
 	spoil(s)
 	spoil(p.Set())
 	spoil(policy.Default())
 	spoil((*policy.Policy)(nil).Set())
 	for name, got := range map[string]policy.Set{"New": p.Set(), "nil": (*policy.Policy)(nil).Set(), "Default": policy.Default()} {
-		if len(got.Profiles) != 8 || got.Breaker.Kinds[0] != classify.PolicyRateLimit {
+		if len(got.Profiles) != 8 || got.Breakers[0].Kinds[0] != classify.PolicyRateLimit {
 			t.Errorf("%s: a change of a copy came through: %v", name, got)
 		}
 	}

@@ -43,6 +43,9 @@ const (
 	Forbidden
 	// Nested: another Retry, further in, has dealt with the failure.
 	Nested
+	// Gated: another call found out, while this one waited at a gate, what keeps both from being of use.
+	// [Plan.Next] never returns it.
+	Gated
 )
 
 var reasons = [...]string{
@@ -63,6 +66,7 @@ var reasons = [...]string{
 	BudgetSpent:       "budget_spent",
 	Forbidden:         "forbidden",
 	Nested:            "nested",
+	Gated:             "gated",
 }
 
 // String returns the reason's name in snake case, such as "deadline_too_near". The names are stable.

@@ -22,12 +22,16 @@ type Set struct {
 	MaxAttempts int           // attempts of a call over all profiles, the first one included; at least 1
 	MaxElapsed  time.Duration // from the start of a call to the end of its last pause; 0: only the caller's context bounds it
 	Budget      Budget        // what share of the traffic retries may be; the zero value does not limit them
-	Breaker     Breaker       // when requests are refused locally; the zero value never refuses
+	Breakers    []Breaker     // when requests are refused locally; none never refuse
+	Gate        Gate          // how calls wait together while a token is refreshed; the zero value lets each wait for itself
 }
 
 func (s Set) clone() Set {
 	s.Profiles = maps.Clone(s.Profiles)
-	s.Breaker.Kinds = slices.Clone(s.Breaker.Kinds)
+	s.Breakers = slices.Clone(s.Breakers)
+	for i := range s.Breakers {
+		s.Breakers[i].Kinds = slices.Clone(s.Breakers[i].Kinds)
+	}
 	return s
 }
 
@@ -43,41 +47,50 @@ func (s Set) String() string {
 	}
 	b.WriteByte('\n')
 	s.Budget.write(&b)
-	s.Breaker.write(&b)
+	if len(s.Breakers) == 0 {
+		b.WriteString("no breakers\n")
+	}
+	for _, breaker := range s.Breakers {
+		breaker.write(&b)
+	}
+	s.Gate.write(&b)
 	return b.String()
 }
 
 func (s Set) writeProfiles(b *strings.Builder) {
 	rows := []byte("Profile\tRetries\tImmediate\tInitial\tMax\tMultiplier\tJitter\tMaxElapsed\tMaxRetryAfter\tLongHint\tCost\n")
 	for _, k := range slices.Sorted(maps.Keys(s.Profiles)) {
-		p := s.Profiles[k]
-		immediate := "no"
-		if p.Immediate {
-			immediate = "yes"
-		}
-		initial, limit, multiplier := p.Initial.String(), p.Max.String(), strconv.FormatFloat(p.Multiplier, 'g', -1, 64)
-		if p.BackOff != nil {
-			initial, limit, multiplier = "BackOff", "BackOff", "BackOff"
-		}
-		rows = fmt.Appendf(rows, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%v\n", k, count(p.Retries), immediate,
-			initial, limit, multiplier, p.Jitter, bound(p.MaxElapsed), p.MaxRetryAfter, p.LongHint, p.Cost)
+		rows = s.Profiles[k].appendRow(rows, k.String())
+	}
+	if s.Gate.Enabled() {
+		rows = s.Gate.Probe.appendRow(rows, "gate's probe")
 	}
 	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	_, _ = w.Write(rows) // a Builder takes everything
 	_ = w.Flush()
 }
 
-func (b Breaker) write(w *strings.Builder) {
-	if len(b.Kinds) == 0 {
-		w.WriteString("no breaker\n")
-		return
+// appendRow adds a profile's line to a table.
+func (p Profile) appendRow(rows []byte, name string) []byte {
+	immediate := "no"
+	if p.Immediate {
+		immediate = "yes"
 	}
+	initial, limit, multiplier := p.Initial.String(), p.Max.String(), strconv.FormatFloat(p.Multiplier, 'g', -1, 64)
+	if p.BackOff != nil {
+		initial, limit, multiplier = "BackOff", "BackOff", "BackOff"
+	}
+	return fmt.Appendf(rows, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%v\n", name, count(p.Retries), immediate,
+		initial, limit, multiplier, p.Jitter, bound(p.MaxElapsed), p.MaxRetryAfter, p.LongHint, p.Cost)
+}
+
+func (b Breaker) write(w *strings.Builder) {
 	names := make([]string, len(b.Kinds))
 	for i, k := range b.Kinds {
 		names[i] = k.String()
 	}
-	fmt.Fprintf(w, "Breaker on %s: Failures %d, Open %s, Jitter %s, MaxOpen %s, Probes %d\n",
-		strings.Join(names, ", "), b.Failures, b.Open, b.Jitter, b.MaxOpen, b.Probes)
+	fmt.Fprintf(w, "Breaker %s on %s: Failures %d, Open %s, Jitter %s, MaxOpen %s, Probes %d, Window %d, Hold %s\n",
+		b.Name, strings.Join(names, ", "), b.Failures, b.Open, b.Jitter, b.MaxOpen, b.Probes, b.Window, b.Hold)
 }
 
 // String returns the jitter as a number, and FullJitter as "full".

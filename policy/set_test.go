@@ -14,7 +14,7 @@ func TestSetString(t *testing.T) {
 		set  policy.Set
 		want []string
 	}{
-		{"the zero set", policy.Set{}, []string{"MaxAttempts 0, MaxElapsed unbounded\n", "no profiles: nothing is retried\n", "no budget\n", "no breaker\n"}},
+		{"the zero set", policy.Set{}, []string{"MaxAttempts 0, MaxElapsed unbounded\n", "no profiles: nothing is retried\n", "no budget\n", "no breakers\n", "no gate\n"}},
 		{"a bound in time", policy.Set{MaxElapsed: sec}, []string{"MaxElapsed 1s\n"}},
 		{"a source of pauses", set(classify.Dial, policy.Profile{Retries: 2, BackOff: func() policy.BackOff { return nil }}), []string{
 			"dial     2        no         BackOff  BackOff  BackOff     0       unbounded   0s             stop      0\n",

@@ -6,13 +6,16 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/steadytrip/steadytrip/classify"
 )
 
-// maxProbes bounds a breaker's probes: more at once would be traffic, not a probe.
-const maxProbes = 1000
+const (
+	maxProbes = 1000   // more at once would be traffic, not a probe
+	maxWindow = 10_000 // more at once would be a stampede, not a window
+)
 
 // incurable are the kinds that no repetition heals, with their descendants.
 var incurable = [...]classify.Kind{
@@ -31,7 +34,8 @@ func (s Set) Validate() error {
 		c.profile("Profiles["+k.String()+"]", k, s.Profiles[k])
 	}
 	c.budget(s.Budget)
-	c.breaker(s.Breaker)
+	c.breakers(s.Breakers)
+	c.gate(s.Gate)
 	return errors.Join(c.faults...)
 }
 
@@ -107,12 +111,25 @@ func (c *check) exponential(field string, p Profile) {
 	}
 }
 
-func (c *check) breaker(b Breaker) {
+func (c *check) breakers(all []Breaker) {
+	for i, b := range all {
+		field := fmt.Sprintf("Breakers[%d]", i)
+		switch first := slices.IndexFunc(all, func(other Breaker) bool { return other.Name == b.Name }); {
+		case b.Name == "":
+			c.faults = append(c.faults, fmt.Errorf(`policy: %s.Name is empty: want a name of its own, such as "outage"`, field))
+		case first < i:
+			c.fault(field+".Name", strconv.Quote(b.Name), fmt.Sprintf("a name of its own; Breakers[%d] has it", first))
+		}
+		c.breaker(field, b)
+	}
+}
+
+func (c *check) breaker(owner string, b Breaker) {
 	if len(b.Kinds) == 0 {
-		return
+		c.faults = append(c.faults, fmt.Errorf("policy: %s.Kinds is empty: want at least one kind of failure", owner))
 	}
 	for i, k := range b.Kinds {
-		switch field := fmt.Sprintf("Breaker.Kinds[%d]", i); {
+		switch field := fmt.Sprintf("%s.Kinds[%d]", owner, i); {
 		case !k.Failure():
 			c.fault(field, k, "a kind of failure, one of classify.Kinds")
 		case local(k):
@@ -120,16 +137,30 @@ func (c *check) breaker(b Breaker) {
 		}
 	}
 	if b.Failures < 1 {
-		c.fault("Breaker.Failures", b.Failures, "at least 1")
+		c.fault(owner+".Failures", b.Failures, "at least 1")
 	}
 	if b.Open <= 0 {
-		c.fault("Breaker.Open", b.Open, "more than 0s")
+		c.fault(owner+".Open", b.Open, "more than 0s")
 	}
-	c.jitter("Breaker.Jitter", b.Jitter)
+	c.jitter(owner+".Jitter", b.Jitter)
 	if b.MaxOpen < b.Open {
-		c.fault("Breaker.MaxOpen", b.MaxOpen, fmt.Sprintf("at least Open, which is %s", b.Open))
+		c.fault(owner+".MaxOpen", b.MaxOpen, fmt.Sprintf("at least Open, which is %s", b.Open))
 	}
 	if b.Probes < 1 || b.Probes > maxProbes {
-		c.fault("Breaker.Probes", b.Probes, fmt.Sprintf("1 to %d", maxProbes))
+		c.fault(owner+".Probes", b.Probes, fmt.Sprintf("1 to %d", maxProbes))
+	}
+	if b.Window < 0 || b.Window > maxWindow {
+		c.fault(owner+".Window", b.Window, fmt.Sprintf("0 (no bound) to %d", maxWindow))
+	}
+	c.notNegative(owner+".Hold", b.Hold)
+}
+
+// gate checks a gate that there is; its probe is a profile like any other, but it has to ask more than once.
+func (c *check) gate(g Gate) {
+	if g.Probe.Retries != 0 {
+		c.profile("Gate.Probe", classify.TokenRefreshInProgress, g.Probe)
+	}
+	if g.Window < 0 || g.Window > maxWindow || g.Enabled() && g.Window == 0 {
+		c.fault("Gate.Window", g.Window, fmt.Sprintf("1 to %d requests", maxWindow))
 	}
 }

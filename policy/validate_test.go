@@ -26,10 +26,15 @@ func TestValidateAccepts(t *testing.T) {
 		})},
 		{"retries after an internal error, if somebody wants them", set(classify.ProviderInternal, doubling(1))},
 		{"a profile for everything", set(classify.AlterSDK, doubling(1))},
-		{"a breaker on outages", policy.Set{MaxAttempts: 1, Breaker: policy.Breaker{
-			Kinds: []classify.Kind{classify.Network, classify.ProviderUnavailable}, Failures: 1, Open: sec, MaxOpen: sec, Probes: 1000, Jitter: policy.FullJitter,
-		}}},
-		{"fields of a breaker that does not exist", policy.Set{MaxAttempts: 1, Breaker: policy.Breaker{Failures: -1, Open: -1}}},
+		{"a breaker on outages", policy.Set{MaxAttempts: 1, Breakers: []policy.Breaker{{
+			Name: "outage", Kinds: []classify.Kind{classify.Network, classify.ProviderUnavailable}, Failures: 1, Open: sec, MaxOpen: sec, Probes: 1000, Jitter: policy.FullJitter,
+		}}}},
+		{"the outage breaker beside the default", func() policy.Set {
+			s := policy.Default()
+			s.Breakers = append(s.Breakers, policy.OutageBreaker())
+			return s
+		}()},
+		{"no gate", policy.Set{MaxAttempts: 1, Gate: policy.Gate{Probe: policy.Profile{Initial: -1}}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -48,7 +53,7 @@ func TestValidateRefuses(t *testing.T) {
 	}
 	breaker := func(change func(b *policy.Breaker)) policy.Set {
 		s := policy.Default()
-		change(&s.Breaker)
+		change(&s.Breakers[0])
 		return s
 	}
 	tests := []struct {
@@ -122,20 +127,40 @@ func TestValidateRefuses(t *testing.T) {
 		{"too much jitter", profile(func(p *policy.Profile) { p.Jitter = 1.5 }), []string{"policy: Profiles[timeout].Jitter is 1.5: want"}},
 		{"jitter that is no number", profile(func(p *policy.Profile) { p.Jitter = policy.Jitter(math.NaN()) }), []string{"policy: Profiles[timeout].Jitter is NaN: want"}},
 		{"a breaker with nothing but kinds", breaker(func(b *policy.Breaker) {
-			*b = policy.Breaker{Kinds: []classify.Kind{classify.Dial, classify.Success, classify.Canceled, classify.InvalidRequest}, MaxOpen: -sec}
+			*b = policy.Breaker{Name: "b", Kinds: []classify.Kind{classify.Dial, classify.Success, classify.Canceled, classify.InvalidRequest}, MaxOpen: -sec}
 		}), []string{
-			"policy: Breaker.Kinds[1] is success: want a kind of failure",
-			"policy: Breaker.Kinds[2] is canceled: want a failure of a server or of the network",
-			"policy: Breaker.Kinds[3] is invalid_request: want a failure of a server or of the network",
-			"policy: Breaker.Failures is 0: want at least 1",
-			"policy: Breaker.Open is 0s: want more than 0s",
-			"policy: Breaker.MaxOpen is -1s: want at least Open, which is 0s",
-			"policy: Breaker.Probes is 0: want 1 to 1000",
+			"policy: Breakers[0].Kinds[1] is success: want a kind of failure",
+			"policy: Breakers[0].Kinds[2] is canceled: want a failure of a server or of the network",
+			"policy: Breakers[0].Kinds[3] is invalid_request: want a failure of a server or of the network",
+			"policy: Breakers[0].Failures is 0: want at least 1",
+			"policy: Breakers[0].Open is 0s: want more than 0s",
+			"policy: Breakers[0].MaxOpen is -1s: want at least Open, which is 0s",
+			"policy: Breakers[0].Probes is 0: want 1 to 1000",
+		}},
+		{"a breaker without anything, and two of one name", func() policy.Set {
+			s := policy.Default()
+			s.Breakers = append(s.Breakers, s.Breakers[0], policy.Breaker{Failures: 1, Open: sec, MaxOpen: sec, Probes: 1, Window: -1, Hold: -sec})
+			return s
+		}(), []string{
+			`policy: Breakers[1].Name is "rate_limit": want a name of its own; Breakers[0] has it`,
+			`policy: Breakers[2].Name is empty: want a name of its own, such as "outage"`,
+			"policy: Breakers[2].Kinds is empty: want at least one kind of failure",
+			"policy: Breakers[2].Window is -1: want 0 (no bound) to 10000",
+			"policy: Breakers[2].Hold is -1s: want 0s or more",
+		}},
+		{"a gate that cannot work", func() policy.Set {
+			s := policy.Default()
+			s.Gate.Window, s.Gate.Probe.MaxElapsed, s.Gate.Probe.Initial = 0, 0, 0
+			return s
+		}(), []string{
+			"policy: Gate.Probe.MaxElapsed is 0s: want more than 0s because Retries is Unlimited",
+			"policy: Gate.Probe.Initial is 0s: want more than 0s",
+			"policy: Gate.Window is 0: want 1 to 10000 requests",
 		}},
 		{"a breaker out of bounds", breaker(func(b *policy.Breaker) { b.MaxOpen, b.Probes, b.Jitter = sec, 1001, 2 }), []string{
-			"policy: Breaker.Jitter is 2: want",
-			"policy: Breaker.MaxOpen is 1s: want at least Open, which is 5s",
-			"policy: Breaker.Probes is 1001: want 1 to 1000",
+			"policy: Breakers[0].Jitter is 2: want",
+			"policy: Breakers[0].MaxOpen is 1s: want at least Open, which is 5s",
+			"policy: Breakers[0].Probes is 1001: want 1 to 1000",
 		}},
 	}
 	for _, tt := range tests {

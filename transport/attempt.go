@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -82,26 +83,65 @@ func freshBody(req *http.Request) (io.ReadCloser, error) {
 	return body, err
 }
 
+// keep reads the answer's body into memory, within the bounds of discard, so that the answer can still be returned when the
+// attempt has ended. If the body is longer or slower there is no answer any more.
+func (a *attempt) keep() {
+	if a.watched != nil {
+		a.watched.cancel()
+	}
+	var body bytes.Buffer
+	resp := a.resp
+	if resp == nil || resp.Body == nil || resp.Body == http.NoBody {
+		return
+	}
+	if !drain(a.req, resp, &body) {
+		a.resp = nil
+		return
+	}
+	resp.Body = io.NopCloser(&body)
+}
+
 // attemptContext tells the layers inside the retries which attempt they serve.
 type attemptContext struct {
-	context.Context //nolint:containedctx // it is a context
-	attempt         int
+	context.Context         //nolint:containedctx // it is a context
+	attempt         int     // 1 for the first
+	policy          string  // the one that an earlier attempt was refused by; empty if none was, or if it was not named
+	admitted        *Shared // whose gate the call has passed
 }
 
 type attemptKey struct{}
 
 func (c *attemptContext) Value(key any) any {
 	if key == (attemptKey{}) {
-		return c.attempt
+		return c
 	}
 	return c.Context.Value(key)
+}
+
+func attemptOf(ctx context.Context) *attemptContext {
+	c, _ := ctx.Value(attemptKey{}).(*attemptContext)
+	return c
+}
+
+// learned is the policy that an earlier attempt of the call was refused by.
+func learned(ctx context.Context) string {
+	if c := attemptOf(ctx); c != nil {
+		return c.policy
+	}
+	return ""
+}
+
+// admitted reports whether a call comes from a chain further out that shares the same state and waits at its gates.
+func admitted(ctx context.Context, s *Shared) bool {
+	c := attemptOf(ctx)
+	return c != nil && c.admitted == s
 }
 
 // Attempt returns the number of the attempt that a request's context belongs to: 1 for the first,
 // and for a request that no [Retry] has sent.
 func Attempt(ctx context.Context) int {
-	if n, ok := ctx.Value(attemptKey{}).(int); ok {
-		return n
+	if c := attemptOf(ctx); c != nil {
+		return c.attempt
 	}
 	return 1
 }

@@ -208,7 +208,7 @@ func TestNeutralOutcomesDoNotEndARun(t *testing.T) {
 
 func TestHalfOpenLetsExactlyTheProbesThrough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBreaker(t, func(s *policy.Set) { s.Breaker.Probes = 3 })
+		b := newBreaker(t, func(s *policy.Set) { s.Breakers[0].Probes = 3 })
 		b.base.set(limited4s)
 		b.get(t, backend)
 		time.Sleep(4 * time.Second)

@@ -11,7 +11,7 @@ import (
 
 // budgets are the retry budgets of a chain, one for each key. A nil *budgets does not limit anything.
 type budgets struct {
-	keyOf  func(*http.Request) string
+	keys   *Keys
 	epoch  time.Time
 	rule   policy.Budget
 	kept   *registry[bucket]
@@ -25,11 +25,11 @@ type bucket struct {
 	last time.Duration // when it was used last
 }
 
-func newBudgets(rule policy.Budget, keyOf func(*http.Request) string) *budgets {
+func newBudgets(rule policy.Budget, keys *Keys) *budgets {
 	if !rule.Enabled() {
 		return nil
 	}
-	bs := &budgets{keyOf: keyOf, epoch: time.Now(), rule: rule, shared: bucket{b: rule.Bucket()}}
+	bs := &budgets{keys: keys, epoch: time.Now(), rule: rule, shared: bucket{b: rule.Bucket()}}
 	bs.kept = newRegistry(bs.idle)
 	return bs
 }
@@ -47,14 +47,17 @@ func (bs *budgets) now() time.Duration { return time.Since(bs.epoch) }
 // of returns the bucket that a request belongs to. Other spellings of a host find its bucket under a key of their own,
 // so that looking it up allocates nothing.
 func (bs *budgets) of(req *http.Request) *bucket {
-	exact := keyFor(req, bs.keyOf, exactHostKey)
+	exact, own := bs.keys.own(req)
+	if !own {
+		exact = exactHostKey(req)
+	}
 	if b := bs.kept.find(exact); b != nil {
 		return b
 	}
 	fresh := func() *bucket { return &bucket{b: bs.rule.Bucket()} }
 	k := exact
-	if bs.keyOf == nil {
-		k = keyFor(req, nil, hostKey)
+	if !own {
+		k = hostKey(req)
 	}
 	b := bs.kept.make(k, fresh)
 	if b != nil && k != exact {

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"container/list"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -18,15 +19,28 @@ const (
 	failure
 )
 
-// circuit is the state of one key that is in trouble: failures in a row, or a trip that is not over.
-// A key without a circuit is healthy.
+// circuit is the state of one key that is in trouble: failures in a row, a trip that is not over, or one whose end
+// lets requests back in bit by bit. A key without a circuit is healthy. Its methods do not block and call nobody.
 type circuit struct {
 	mu       sync.Mutex
+	rule     policy.Breaker   // as the policy said last
 	failures int              // in a row, while closed
 	trip     *trip            // nil while closed
 	until    time.Time        // when the trip's hold ends
 	verdict  classify.Verdict // what caused the trip
+	closing  *closing         // after a trip; nil once all may pass again
+	held     list.List        // of *held, first come first
+	alarm    alarm            // runs advance, as long as somebody is held
 	retired  bool             // no longer in the registry
+}
+
+// closing is the time after a trip, in which the requests in flight are bounded so that not all come at once.
+type closing struct {
+	limit  int // grows with each success
+	flying int
+	ends   time.Time
+	pace   time.Duration // between two requests, if the answer that caused the trip advertised a rate
+	next   time.Time     // when the pace allows another
 }
 
 // change is a change of state, to be told to the hooks once no lock is held. Without one, from and to are equal.
@@ -37,37 +51,77 @@ type change struct {
 	opened   bool // by what was just settled
 }
 
-// admit lets an attempt through, as a probe if the circuit is half-open, or says why not.
-func (c *circuit) admit(rule policy.Breaker) (*lease, change, *OpenError) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.trip == nil {
-		return nil, change{}, nil
-	}
-	from := c.trip.state
-	probe := c.trip.admit(rule.Open)
-	if probe == nil {
-		return nil, change{}, &OpenError{RetryAfter: max(0, time.Until(c.until))}
-	}
-	return probe, change{from: from, to: c.trip.state, verdict: c.verdict}, nil
+// pass is the leave to send one request through a circuit in trouble.
+type pass struct {
+	circuit *circuit
+	probe   *lease   // of the trip's; nil if the request is no probe
+	closing *closing // that it flies in; nil if in none
+	change  change
 }
 
-// settle takes in what came of an attempt, probe or not, and says whether the key is healthy again.
+// admit lets an attempt through, or says why not. An attempt with patience, until its caller's deadline, may be held instead.
+func (c *circuit) admit(rule policy.Breaker, patience time.Duration) (*pass, *held, *OpenError) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rule = rule
+	now := time.Now()
+	if c.held.Len() == 0 {
+		if p := c.try(now); p != nil {
+			return p, nil, nil
+		}
+	}
+	left := max(0, c.until.Sub(now))
+	if c.closing != nil {
+		left = max(0, c.closing.next.Sub(now))
+	}
+	if wait := left + time.Duration(c.held.Len())*c.pace(); rule.Hold > 0 && wait <= min(rule.Hold, patience) && !c.retired {
+		return nil, c.hold(), nil
+	}
+	return nil, nil, &OpenError{RetryAfter: left}
+}
+
+// try returns the pass of an attempt if it may be sent now, else nil.
+func (c *circuit) try(now time.Time) *pass {
+	if c.trip != nil {
+		from := c.trip.state
+		probe := c.trip.admit(c.rule.Open)
+		if probe == nil {
+			return nil
+		}
+		return &pass{circuit: c, probe: probe, change: change{from: from, to: c.trip.state, verdict: c.verdict}}
+	}
+	cl := c.closing
+	if cl == nil {
+		return &pass{circuit: c}
+	}
+	if cl.flying >= cl.limit && now.Before(cl.ends) || now.Before(cl.next) {
+		return nil
+	}
+	cl.flying++
+	cl.next = now.Add(cl.pace)
+	return &pass{circuit: c, closing: cl}
+}
+
+// settle takes in what came of an attempt, with or without a pass, and says whether the key is healthy again.
 // It reports false, and does nothing, if the circuit is retired.
-func (c *circuit) settle(probe *lease, o outcome, v classify.Verdict, rule policy.Breaker) (ch change, healthy, ok bool) {
+func (c *circuit) settle(p *pass, o outcome, v classify.Verdict, rule policy.Breaker) (ch change, healthy, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.retired {
 		return change{}, false, false
 	}
+	c.rule = rule
 	before, trip := c.state(), c.trip
-	current := probe.end(o) && probe.trip == c.trip
+	if p.late() && (o != failure || v.RetryAfter <= 0) {
+		o = neutral
+	}
+	probe := p.end(o)
 	switch o {
 	case failure:
-		c.fail(current, v, rule)
+		c.fail(probe, v)
 	case success:
 		if c.state() == Closed { // all along, or after enough probes
-			c.trip, c.failures = nil, 0
+			c.close()
 		}
 	case neutral:
 	}
@@ -75,28 +129,71 @@ func (c *circuit) settle(probe *lease, o outcome, v classify.Verdict, rule polic
 	if ch.to == Open {
 		ch.hold = time.Until(c.until)
 	}
-	return ch, c.trip == nil && c.failures == 0, true
+	c.advance()
+	return ch, c.healthy(), true
+}
+
+// lent reports whether the pass stands for a slot that has to come back.
+func (p *pass) lent() bool { return p != nil && (p.probe != nil || p.closing != nil) }
+
+// late reports whether the pass was a probe's that took so long that it lost its slot. What comes of it says nothing any more,
+// unless the server itself speaks of the present.
+func (p *pass) late() bool { return p != nil && p.probe != nil && p.probe.done == nil }
+
+// end gives up a pass with what came of its request. It returns whether that was a probe of the circuit's present trip.
+// Ending a pass once more, or none, does nothing.
+func (p *pass) end(o outcome) bool {
+	if p == nil {
+		return false
+	}
+	if cl := p.closing; cl != nil {
+		p.closing = nil
+		cl.flying--
+		if o == success {
+			cl.limit++
+		}
+		return false
+	}
+	return p.probe.end(o) && p.probe.trip == p.circuit.trip
 }
 
 // fail opens the circuit if there is reason enough. A hint always is: it speaks of the present, whenever the request was sent.
 // A failure without one is, if a probe met it or if there were enough in a row; while the circuit is open it adds nothing.
-func (c *circuit) fail(probe bool, v classify.Verdict, rule policy.Breaker) {
-	hold := min(v.RetryAfter, rule.MaxOpen)
+func (c *circuit) fail(probe bool, v classify.Verdict) {
+	hold := min(v.RetryAfter, c.rule.MaxOpen)
 	if hold <= 0 {
 		if c.trip == nil {
 			c.failures++
 		}
-		if !probe && (c.trip != nil || c.failures < rule.Failures) {
+		if !probe && (c.trip != nil || c.failures < c.rule.Failures) {
 			return
 		}
-		hold = rule.Open + time.Duration(rand.Float64()*float64(rule.Jitter)*float64(rule.Open))
+		hold = c.rule.Open + time.Duration(rand.Float64()*float64(c.rule.Jitter)*float64(c.rule.Open))
 	}
 	until := time.Now().Add(hold)
 	if !probe && c.trip != nil && until.Before(c.until) {
 		return
 	}
-	c.trip, c.until, c.verdict, c.failures = newTrip(hold, rule.Probes), until, public(v), 0
+	c.trip, c.until, c.verdict, c.failures, c.closing = newTrip(hold, c.rule.Probes), until, public(v), 0, nil
 }
+
+// close goes on after a success: from a trip that is over to letting requests back in, and from there to health.
+func (c *circuit) close() {
+	c.failures = 0
+	now := time.Now()
+	switch cl := c.closing; {
+	case c.trip != nil:
+		c.trip = nil
+		if c.rule.Window > 0 || c.held.Len() > 0 {
+			c.closing = &closing{limit: 2 * c.rule.Probes, ends: now.Add(c.rule.Open), pace: c.pace()}
+			c.closing.next = now.Add(c.closing.pace)
+		}
+	case cl != nil && c.held.Len() == 0 && (cl.limit >= c.rule.Window || !now.Before(cl.ends)):
+		c.closing = nil
+	}
+}
+
+func (c *circuit) healthy() bool { return c.trip == nil && c.closing == nil && c.failures == 0 }
 
 // public is the part of a verdict that concerns every caller of a key, and not only the one that got the answer.
 func public(v classify.Verdict) classify.Verdict {
@@ -120,21 +217,36 @@ func (c *circuit) cause() classify.Verdict {
 	return c.verdict
 }
 
+// reset forgets everything, and lets those held through.
+func (c *circuit) reset() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.failures, c.trip, c.closing = 0, nil, nil
+	c.advance()
+}
+
+// refusal says how long it still refuses.
+func (c *circuit) refusal() *OpenError {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return &OpenError{RetryAfter: max(0, time.Until(c.until))}
+}
+
 // retire marks the circuit as gone if its key is healthy, and reports whether it is.
 func (c *circuit) retire() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	healthy := c.trip == nil && c.failures == 0
+	healthy := c.healthy()
 	c.retired = c.retired || healthy
 	return healthy
 }
 
-// spare marks the circuit as gone if it can be forgotten to make room for another: one that only counts failures,
-// or whose hold is over with nobody asking. One that is open or probing cannot.
+// spare marks the circuit as gone if it can be forgotten to make room for another: one that only counts failures, that lets
+// requests back in, or whose hold is over with nobody asking. One that is open, probing, or waited for cannot.
 func (c *circuit) spare() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	idle := c.trip == nil || c.trip.state == Open && !time.Now().Before(c.until)
+	idle := c.held.Len() == 0 && (c.trip == nil || c.trip.state == Open && !time.Now().Before(c.until))
 	c.retired = c.retired || idle
 	return idle
 }

@@ -17,18 +17,27 @@ type Config struct {
 	// see [classify.ForAlter].
 	Classifier classify.Classifier
 
-	// Policy says what is retried, how, and what opens a breaker. New takes a copy. Default: [policy.Default].
+	// Policy says what is retried, how, what opens a breaker and how calls wait together. New takes a copy.
+	// Default: [policy.Default].
 	Policy *policy.Set
 
-	// Key names what a breaker and a retry budget belong to, from the request, such as a tenant or an API family.
-	// It must be safe for concurrent use; a request without URL is not shown to it. Default: scheme, host and port of the URL.
-	Key func(req *http.Request) string
+	// Key names what a breaker and a retry budget belong to, and Grant the grant that a request is about, see [Keys].
+	// Default: the server that the URL names, and the grant that [ForGrant] or the answer names.
+	Key, Grant func(req *http.Request) string
+
+	// Shared lets several chains know together what is in trouble. It brings its own policy and keys: Policy, Key and Grant
+	// must be unset then. Default: each chain for itself.
+	Shared *Shared
 
 	// Hooks are told what happens. Default: nobody is.
 	Hooks Hooks
 
 	// Logger gets what [LogHooks] writes. Default: nothing is logged.
 	Logger *slog.Logger
+
+	// Watch middlewares wrap each attempt outside of [Classify], so that they see its verdict, see [classify.Of]; the first is
+	// the outermost. Attempts that a breaker refuses do not reach them. Tracing belongs here.
+	Watch []Middleware
 
 	// PerCall middlewares wrap the whole call, retries included; the first is the outermost.
 	PerCall []Middleware
@@ -40,12 +49,12 @@ type Config struct {
 
 // New wraps base in the default chain:
 //
-//	PerCall -> Retry -> Break -> Classify -> PerAttempt -> base
+//	PerCall -> Retry -> Break -> Watch -> Classify -> PerAttempt -> base
 //
 // A nil base is [http.DefaultTransport]. The error lists every fault of cfg.
 // The chain is safe for concurrent use if base and the user's own parts are.
 func New(base http.RoundTripper, cfg Config) (http.RoundTripper, error) {
-	p, err := cfg.compile()
+	shared, err := cfg.compile()
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +63,9 @@ func New(base http.RoundTripper, cfg Config) (http.RoundTripper, error) {
 	}
 	var chain []Middleware
 	chain = append(chain, cfg.PerCall...)
-	chain = append(chain, Retry(p, cfg.Key, &cfg.Hooks), Break(p, cfg.Key, &cfg.Hooks), Classify(cfg.Classifier))
+	chain = append(chain, Retry(shared, &cfg.Hooks), Break(shared, &cfg.Hooks))
+	chain = append(chain, cfg.Watch...)
+	chain = append(chain, Classify(cfg.Classifier))
 	chain = append(chain, cfg.PerAttempt...)
 	return Chain(base, chain...), nil
 }
@@ -78,18 +89,30 @@ func Wrap(client *http.Client, cfg Config) (*http.Client, error) {
 	return &wrapped, nil
 }
 
-// compile checks cfg and returns its policy.
-func (cfg Config) compile() (*policy.Policy, error) {
+// compile checks cfg and returns the state of its calls.
+func (cfg Config) compile() (*Shared, error) {
 	var faults []error
-	for i, m := range cfg.PerCall {
-		if m == nil {
-			faults = append(faults, fmt.Errorf("transport: Config.PerCall[%d] is nil: want a Middleware", i))
+	for _, list := range []struct {
+		name string
+		all  []Middleware
+	}{{"PerCall", cfg.PerCall}, {"Watch", cfg.Watch}, {"PerAttempt", cfg.PerAttempt}} {
+		for i, m := range list.all {
+			if m == nil {
+				faults = append(faults, fmt.Errorf("transport: Config.%s[%d] is nil: want a Middleware", list.name, i))
+			}
 		}
 	}
-	for i, m := range cfg.PerAttempt {
-		if m == nil {
-			faults = append(faults, fmt.Errorf("transport: Config.PerAttempt[%d] is nil: want a Middleware", i))
+	if cfg.Shared != nil {
+		if cfg.Policy != nil {
+			faults = append(faults, errors.New("transport: Config.Policy is set beside Config.Shared: want it given to NewShared"))
 		}
+		if cfg.Key != nil {
+			faults = append(faults, errors.New("transport: Config.Key is set beside Config.Shared: want it given to NewShared"))
+		}
+		if cfg.Grant != nil {
+			faults = append(faults, errors.New("transport: Config.Grant is set beside Config.Shared: want it given to NewShared"))
+		}
+		return cfg.Shared, errors.Join(faults...)
 	}
 	set := cfg.Policy
 	if set == nil {
@@ -100,5 +123,8 @@ func (cfg Config) compile() (*policy.Policy, error) {
 	if err != nil {
 		faults = append(faults, fmt.Errorf("transport: Config.Policy: %w", err))
 	}
-	return p, errors.Join(faults...)
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	return NewShared(p, Keys{cfg.Key, cfg.Grant}), nil
 }

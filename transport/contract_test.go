@@ -636,16 +636,15 @@ func TestJoinedHooksAreAllCalled(t *testing.T) {
 	}
 }
 
-func TestBreakWithoutKindsIsNotThere(t *testing.T) {
-	s := policy.Default()
-	s.Breaker = policy.Breaker{}
-	p, err := policy.New(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	base := transporttest.Play()
-	if got := transport.Chain(base, transport.Break(p, nil, nil)); got != http.RoundTripper(base) {
-		t.Errorf("got a %T, want the base itself", got)
+func TestPolicyWithoutBreakersRefusesNothing(t *testing.T) {
+	s := steady()
+	s.Profiles, s.Breakers = nil, nil
+	base := &switchable{step: limited4s}
+	rt := newChain(t, base, transport.Config{Classifier: alter(t), Policy: s})
+	for range 20 {
+		if status, err := exchange(rt, newRequest(t, "GET", backend, "")); status != 429 || err != nil {
+			t.Fatalf("%d, %v; want the 429", status, err)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@
 //	  | PerCall...      the user's own, once a call
 //	  | Retry           asks the policy: again, and when, or why not
 //	  | Break           keeps attempts away from a key that a policy has closed
+//	  | Watch...        the user's own, once an attempt that is sent, with its verdict: tracing
 //	  | Classify        judges the answer; the verdict rides back on it
 //	  | PerAttempt...   the user's own, once an attempt: signing, authentication, tracing
 //	  v base            http.DefaultTransport, or any other

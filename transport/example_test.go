@@ -59,7 +59,7 @@ func ExampleNew() {
 func ExampleBreak() {
 	api := transporttest.Play(transporttest.Answer(429, `{"error":"rate_limit_exceeded"}`).Header("Retry-After", "30"))
 	rt := transport.Chain(api,
-		transport.Break(nil, nil, nil),
+		transport.Break(nil, nil),
 		transport.Classify(&classify.Alter{}),
 	)
 	client := &http.Client{Transport: rt}

@@ -31,7 +31,7 @@ func TestTheCallersEndIsNeutralToTheBreaker(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBreaker(t, func(s *policy.Set) {
-					s.Breaker.Kinds, s.Breaker.Failures = []classify.Kind{classify.AlterSDK}, 1
+					s.Breakers[0].Kinds, s.Breakers[0].Failures = []classify.Kind{classify.AlterSDK}, 1
 				})
 				b.base.set(transporttest.Hang())
 				ctx, cancel := end(t.Context())
@@ -85,7 +85,7 @@ func TestAFloodOfKeysClosesNoOpenBreaker(t *testing.T) {
 		base := roundTripFunc(func(req *http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 429, Body: http.NoBody, Request: req}, nil
 		})
-		rt := transport.Chain(base, transport.Break(p, nil, nil), transport.Classify(limit))
+		rt := transport.Chain(base, transport.Break(transport.NewShared(p, transport.Keys{}), nil), transport.Classify(limit))
 		req := newRequest(t, "GET", backend, "")
 		send := func(host string) error {
 			r := *req

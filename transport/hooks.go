@@ -22,6 +22,9 @@ type Hooks struct {
 	// Refuse is called when an open breaker turns an attempt away. Nothing was sent.
 	Refuse func(ctx context.Context, info RefuseInfo)
 
+	// Wait is called when an attempt has waited at a gate or was held by a breaker, before it is sent or given up.
+	Wait func(ctx context.Context, info WaitInfo)
+
 	// Breaker is called after a breaker changed its state.
 	Breaker func(ctx context.Context, info BreakerInfo)
 }
@@ -33,6 +36,7 @@ func JoinHooks(hooks ...Hooks) Hooks {
 		all.Attempt = join(all.Attempt, h.Attempt)
 		all.Call = join(all.Call, h.Call)
 		all.Refuse = join(all.Refuse, h.Refuse)
+		all.Wait = join(all.Wait, h.Wait)
 		all.Breaker = join(all.Breaker, h.Breaker)
 	}
 	return all
@@ -82,8 +86,18 @@ type RefuseInfo struct {
 	RetryAfter time.Duration    // until it lets requests through again; 0 while it probes
 }
 
+// WaitInfo describes a wait for what another call finds out (a gate), or for a breaker to let the attempt through.
+type WaitInfo struct {
+	Request  *http.Request    // the attempt's request; read it only
+	Key      string           // what the gate or the breaker belongs to; it may name a grant
+	Verdict  classify.Verdict // what was waited for to be over: a refresh in progress, or what opened the breaker
+	Duration time.Duration    // how long the wait was
+	Sent     bool             // whether the attempt is sent; otherwise it was refused, or its caller gave up
+}
+
 // BreakerInfo describes a breaker's change of state.
 type BreakerInfo struct {
+	Name     string           // the breaker's, in the policy
 	Key      string           // what the breaker belongs to
 	From, To State            // before and after
 	Verdict  classify.Verdict // what opened it

@@ -1,43 +1,172 @@
 package transport
 
 import (
+	"context"
 	"net/http"
 	"strings"
+
+	"github.com/steadytrip/steadytrip/classify"
 )
+
+// Keys name what calls share, from the request. Both functions may be nil and must be safe for concurrent use; a request
+// without URL is not shown to them. An empty name means that the request does not tell.
+type Keys struct {
+	// Key names what a breaker and a retry budget belong to, such as a tenant or an API family.
+	// Without a name they belong to the server: scheme, host and port of the URL. The breaker of a policy's refusal
+	// then belongs to the grant or to the policy, rather than to all of the server, where either is known: the grant that the
+	// caller names, else the policy that the answer names, else the grant that the answer names.
+	Key func(req *http.Request) string
+
+	// Grant names the grant that a request is about, for the gate and for the breaker of a policy's refusal.
+	// Without a name it is that of [ForGrant], and failing that, the one that the answer names.
+	Grant func(req *http.Request) string
+}
+
+// ForGrant marks the requests of a context as being about this grant. So they need not ask a server in order to find out
+// that the grant's token is being refreshed, or that its policy is exhausted, when another call knows.
+func ForGrant(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, grantKey{}, id)
+}
+
+type grantKey struct{}
 
 // key names what is shared between calls. A struct, so that the usual key, a host, costs no allocation.
 type key struct {
 	scheme string // empty for a key of the user's own
 	name   string
+	part   string // of the server: a grant or a policy; empty for all of it
+	sort   sort   // what the part is
 }
+
+// sort says what a part of a server is.
+type sort uint8
+
+const (
+	whole sort = iota
+	ofGrant
+	ofPolicy
+)
 
 func (k key) String() string {
-	if k.scheme == "" {
-		return k.name
+	s := k.name
+	if k.scheme != "" {
+		s = k.scheme + "://" + k.name
 	}
-	return k.scheme + "://" + k.name
+	switch k.sort {
+	case ofGrant:
+		s += " grant " + k.part
+	case ofPolicy:
+		s += " policy " + k.part
+	case whole:
+	}
+	return s
 }
 
-// keyFor is the key of a request: what the user's keyOf says, or by default what usual says.
-func keyFor(req *http.Request, keyOf func(*http.Request) string, usual func(*http.Request) key) key {
-	switch {
-	case req.URL == nil: // no transport sends such a request
-		return key{}
-	case keyOf != nil:
-		return key{name: keyOf(req)}
+// of returns the key of a part of a server.
+func (k key) of(s sort, part string) key {
+	k.sort, k.part = s, part
+	return k
+}
+
+// own is the user's key of a request; ok is false if there is none.
+func (ks *Keys) own(req *http.Request) (k key, ok bool) {
+	if ks.Key == nil || req.URL == nil { // no transport sends a request without URL
+		return key{}, false
 	}
-	return usual(req)
+	name := ks.Key(req)
+	return key{name: name}, name != ""
+}
+
+// grant is the grant that the caller says a request is about; empty if nobody says.
+func (ks *Keys) grant(req *http.Request) string {
+	if ks.Grant != nil && req.URL != nil {
+		if id := ks.Grant(req); id != "" {
+			return id
+		}
+	}
+	id, _ := req.Context().Value(grantKey{}).(string)
+	return id
+}
+
+// gate is the key of the gate that a request belongs to; v is the verdict of its last answer, if there was one.
+// The caller's word goes first, so that calls that start and calls that have been answered meet at the same gate.
+// ok is false if nobody knows the grant: calls on different grants must not wait for each other.
+func (ks *Keys) gate(req *http.Request, v classify.Verdict) (k key, ok bool) {
+	id := ks.grant(req)
+	if id == "" && v.Detail != nil {
+		id = v.Detail.GrantID
+	}
+	if id == "" {
+		return key{}, false
+	}
+	return hostKey(req).of(ofGrant, id), true
+}
+
+// before are the keys of the breakers that a request is known to belong to before it is sent.
+func (ks *Keys) before(req *http.Request) (keys [3]key, n int) {
+	if k, ok := ks.own(req); ok {
+		keys[0] = k
+		return keys, 1
+	}
+	keys[0], n = hostKey(req), 1
+	if id := ks.grant(req); id != "" {
+		keys[n] = keys[0].of(ofGrant, id)
+		n++
+	}
+	if policy := learned(req.Context()); policy != "" {
+		keys[n] = keys[0].of(ofPolicy, policy)
+		n++
+	}
+	return keys, n
+}
+
+// after is the key of the breaker that a failure is about.
+func (ks *Keys) after(req *http.Request, v classify.Verdict) key {
+	if k, ok := ks.own(req); ok {
+		return k
+	}
+	k := hostKey(req)
+	if v.Action() != classify.Wait { // no refusal, but trouble of the server
+		return k
+	}
+	if id := ks.grant(req); id != "" {
+		return k.of(ofGrant, id)
+	}
+	if name := policyOf(v); name != "" {
+		return k.of(ofPolicy, name)
+	}
+	if v.Detail != nil && v.Detail.GrantID != "" {
+		return k.of(ofGrant, v.Detail.GrantID)
+	}
+	return k
+}
+
+// policyOf is the policy that an answer names as the one that is used up; empty if it names none.
+func policyOf(v classify.Verdict) string {
+	if v.Action() != classify.Wait || v.Detail == nil || v.Detail.RateLimit == nil || v.Detail.RateLimit.Remaining > 0 {
+		return ""
+	}
+	return v.Detail.RateLimit.Policy
 }
 
 // exactHostKey is the server that a request goes to, as its URL spells it.
 func exactHostKey(req *http.Request) key {
-	return key{req.URL.Scheme, req.URL.Host}
+	if req.URL == nil {
+		return key{}
+	}
+	return key{scheme: req.URL.Scheme, name: req.URL.Host}
 }
 
 // hostKey is the server that a request goes to: scheme, lower-case host and port, the scheme's own port left out.
 // It looks at the URL, not at the Host header.
-func hostKey(req *http.Request) key {
-	scheme, host := strings.ToLower(req.URL.Scheme), strings.ToLower(req.URL.Host)
+func hostKey(req *http.Request) key { return exactHostKey(req).canonical() }
+
+// canonical is the usual spelling of a server's key; a user's own key is what it is.
+func (k key) canonical() key {
+	if k.scheme == "" {
+		return k
+	}
+	scheme, host := strings.ToLower(k.scheme), strings.ToLower(k.name)
 	port := ""
 	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
 		host, port = host[:i], host[i:]
@@ -45,5 +174,5 @@ func hostKey(req *http.Request) key {
 	if scheme == "http" && port == ":80" || scheme == "https" && port == ":443" {
 		port = ""
 	}
-	return key{scheme, strings.TrimSuffix(host, ".") + port}
+	return key{scheme: scheme, name: strings.TrimSuffix(host, ".") + port}
 }

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"hash/maphash"
+	"maps"
 	"sync"
 	"sync/atomic"
 )
@@ -85,6 +86,19 @@ func (r *registry[V]) evict(s *shard[V]) bool {
 		}
 	}
 	return false
+}
+
+// each calls f for every value, under no lock.
+func (r *registry[V]) each(f func(k key, v *V)) {
+	for i := range r.shards {
+		s := &r.shards[i]
+		s.mu.RLock()
+		values := maps.Clone(s.values)
+		s.mu.RUnlock()
+		for k, v := range values {
+			f(k, v)
+		}
+	}
 }
 
 // drop forgets the value of a key, if it is still this one and gone says that it may go.

@@ -314,7 +314,7 @@ func TestRetryAloneClosesAnAnswerBesideAnError(t *testing.T) {
 	base := roundTripFunc(func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: 200, Body: body}, io.ErrNoProgress
 	})
-	resp, err := transport.Chain(base, transport.Retry(nil, nil, nil)).RoundTrip(newRequest(t, "POST", backend, ""))
+	resp, err := transport.Chain(base, transport.Retry(nil, nil)).RoundTrip(newRequest(t, "POST", backend, ""))
 	if resp != nil || !errors.Is(err, io.ErrNoProgress) || body.closed.Load() == 0 {
 		t.Errorf("%v, %v, closed %d times; want the error alone and the body closed", resp, err, body.closed.Load())
 	}

@@ -229,15 +229,15 @@ func TestProbeThatHangsLosesItsSlotToTheNextCaller(t *testing.T) {
 func TestRetryDoesNotWaitForTheBreakerThatItsOwnFailureOpened(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := steady()
-		s.Breaker.Failures = 1
+		s.Breakers[0].Failures = 1
 		script, start := transporttest.Play(limited), time.Now()
 		resp, err := newChain(t, script, transport.Config{Classifier: alter(t), Policy: s}).RoundTrip(newRequest(t, "GET", backend, ""))
 		if err != nil {
 			t.Fatal(err)
 		}
 		resp.Body.Close()
-		if v := classify.Of(resp, nil); resp.StatusCode != 429 || v.RetryAfter != s.Breaker.Open || time.Since(start) != 0 {
-			t.Errorf("%d, retry after %v, after %v; want the 429 at once, with the %v of the breaker", resp.StatusCode, v.RetryAfter, time.Since(start), s.Breaker.Open)
+		if v := classify.Of(resp, nil); resp.StatusCode != 429 || v.RetryAfter != s.Breakers[0].Open || time.Since(start) != 0 {
+			t.Errorf("%d, retry after %v, after %v; want the 429 at once, with the %v of the breaker", resp.StatusCode, v.RetryAfter, time.Since(start), s.Breakers[0].Open)
 		}
 		if reason := transport.TrailOf(resp, nil).Reason; reason != policy.RetryAfterTooLong {
 			t.Errorf("stopped for %v, want %v", reason, policy.RetryAfterTooLong)
@@ -257,7 +257,9 @@ func TestWhatTheCallerEndedOpensNoBreaker(t *testing.T) {
 		},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			b := newBreaker(t, func(s *policy.Set) { s.Breaker.Kinds, s.Breaker.Failures = []classify.Kind{classify.Network}, 1 })
+			b := newBreaker(t, func(s *policy.Set) {
+				s.Breakers[0].Kinds, s.Breakers[0].Failures = []classify.Kind{classify.Network}, 1
+			})
 			lost := transporttest.Func(func(req *http.Request) (*http.Response, error) {
 				<-req.Context().Done()
 				return nil, transporttest.ErrReset
@@ -298,7 +300,7 @@ func TestAnotherExchangesRateLimitOpensNoBreakerHere(t *testing.T) {
 func TestRefusalSaysThatNothingWasSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBreaker(t, func(s *policy.Set) {
-			s.Breaker.Kinds, s.Breaker.Failures = []classify.Kind{classify.BackendUnavailable}, 1
+			s.Breakers[0].Kinds, s.Breakers[0].Failures = []classify.Kind{classify.BackendUnavailable}, 1
 		})
 		b.base.set(answer(503, ""))
 		_, _ = b.get(t, backend)
@@ -310,7 +312,10 @@ func TestRefusalSaysThatNothingWasSent(t *testing.T) {
 
 func TestRefusalSaysNothingOfTheCallerWhoGotTheAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBreaker(t, nil)
+		b := &breaker{base: &switchable{step: ok}}
+		b.RoundTripper = newChain(t, b.base, transport.Config{
+			Classifier: alter(t), Policy: steady(), Key: func(*http.Request) string { return "tenant" },
+		})
 		b.base.set(transporttest.Canned("rate_limit_exceeded").Detail("grant_id", "grant-7").Header("RateLimit", `"hourly";r=0;t=2`))
 		_, _ = b.get(t, backend)
 		_, err := b.get(t, backend)

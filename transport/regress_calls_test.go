@@ -84,7 +84,7 @@ func TestABodyThatNetHTTPRewindsIsWatchedToo(t *testing.T) {
 func TestWatchedAttemptsAreJudgedAsOthersAre(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		script := transporttest.Play(transporttest.Fail(transporttest.ErrReset), ok)
-		resp, err := transport.Chain(script, transport.Retry(nil, nil, nil)).RoundTrip(unusualRequest(t, "PUT", "http://api.example"))
+		resp, err := transport.Chain(script, transport.Retry(nil, nil)).RoundTrip(unusualRequest(t, "PUT", "http://api.example"))
 		if err != nil {
 			t.Fatalf("%v, want the second attempt's 200", err)
 		}
@@ -181,7 +181,7 @@ func TestTokensComeBackFromRetriesThatWereNotSent(t *testing.T) {
 func TestARetryThatABreakerRefusesCostsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := oneToken()
-		s.Breaker.Kinds, s.Breaker.Failures = []classify.Kind{classify.Network}, 1
+		s.Breakers[0].Kinds, s.Breakers[0].Failures = []classify.Kind{classify.Network}, 1
 		base := &switchable{step: transporttest.Fail(transporttest.ErrReset)}
 		b := &breaker{RoundTripper: newChain(t, base, transport.Config{Policy: s}), base: base}
 		if _, err := b.get(t, backend); !errors.Is(err, transport.ErrOpen) {

@@ -72,7 +72,7 @@ func TestLaterHintExtendsAnOpenBreakerAndNeverShortensIt(t *testing.T) {
 
 func TestHintIsHonouredUpToMaxOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBreaker(t, func(s *policy.Set) { s.Breaker.MaxOpen = time.Minute })
+		b := newBreaker(t, func(s *policy.Set) { s.Breakers[0].MaxOpen = time.Minute })
 		b.base.set(answer(429, "rate_limit_exceeded", "Retry-After", "3600"))
 		_, _ = b.get(t, backend)
 		b.base.set(ok)
@@ -90,7 +90,7 @@ func TestHintIsHonouredUpToMaxOpen(t *testing.T) {
 func TestBreakerWithoutHintHoldsForOpenAndItsJitter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := policy.Default()
-		s.Breaker.Kinds, s.Breaker.Failures = []classify.Kind{classify.ProviderRateLimit}, 1
+		s.Breakers[0].Kinds, s.Breakers[0].Failures = []classify.Kind{classify.ProviderRateLimit}, 1
 		p, err := policy.New(s)
 		if err != nil {
 			t.Fatal(err)
@@ -99,12 +99,12 @@ func TestBreakerWithoutHintHoldsForOpenAndItsJitter(t *testing.T) {
 		hooks := transport.Hooks{Breaker: func(_ context.Context, i transport.BreakerInfo) {
 			least, most = min(least, i.Hold), max(most, i.Hold)
 		}}
-		rt := transport.Chain(&counting{status: 429}, transport.Break(p, func(*http.Request) string { return key }, &hooks))
+		rt := transport.Chain(&counting{status: 429}, transport.Break(transport.NewShared(p, transport.Keys{Key: func(*http.Request) string { return key }}), &hooks))
 		for i := range 500 {
 			key = strconv.Itoa(i)
 			_, _ = exchange(rt, newRequest(t, "GET", backend, ""))
 		}
-		low, high := s.Breaker.Open, s.Breaker.Open+time.Duration(float64(s.Breaker.Jitter)*float64(s.Breaker.Open))
+		low, high := s.Breakers[0].Open, s.Breakers[0].Open+time.Duration(float64(s.Breakers[0].Jitter)*float64(s.Breakers[0].Open))
 		if spread := (high - low) / 10; least < low || most > high || least > low+spread || most < high-spread {
 			t.Errorf("500 holds from %v to %v; want them spread over %v to %v", least, most, low, high)
 		}
@@ -135,7 +135,7 @@ func TestOpenBreakersAreNotForgottenForOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const room, crowd = 16 * 1024, 20_000
 		s := policy.Default()
-		s.Breaker.Kinds = []classify.Kind{classify.ProviderRateLimit}
+		s.Breakers[0].Kinds = []classify.Kind{classify.ProviderRateLimit}
 		p, err := policy.New(s)
 		if err != nil {
 			t.Fatal(err)
@@ -144,7 +144,7 @@ func TestOpenBreakersAreNotForgottenForOthers(t *testing.T) {
 		base := roundTripFunc(func(req *http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 429, Header: http.Header{"Retry-After": {"60"}}, Body: http.NoBody, Request: req}, nil
 		})
-		rt := transport.Chain(base, transport.Break(p, func(*http.Request) string { return key }, nil))
+		rt := transport.Chain(base, transport.Break(transport.NewShared(p, transport.Keys{Key: func(*http.Request) string { return key }}), nil))
 		req := newRequest(t, "GET", backend, "")
 		refused := func(from, to int) (n int) {
 			for i := from; i < to; i++ {
@@ -181,7 +181,7 @@ func (e *asking) Is(target error) bool {
 
 func TestFailureCountsThoughASuccessEndsTheRunAtThatMoment(t *testing.T) {
 	s := policy.Default()
-	s.Breaker.Kinds, s.Breaker.Failures = []classify.Kind{classify.Network}, 2
+	s.Breakers[0].Kinds, s.Breakers[0].Failures = []classify.Kind{classify.Network}, 2
 	p, err := policy.New(s)
 	if err != nil {
 		t.Fatal(err)
@@ -193,7 +193,7 @@ func TestFailureCountsThoughASuccessEndsTheRunAtThatMoment(t *testing.T) {
 				return nil, fault
 			}
 			return &http.Response{StatusCode: 200, Body: http.NoBody, Request: req}, nil
-		}), transport.Break(p, nil, nil))
+		}), transport.Break(transport.NewShared(p, transport.Keys{}), nil))
 		send := func(err error) error {
 			fault = err
 			_, err = exchange(rt, newRequest(t, "GET", backend, ""))

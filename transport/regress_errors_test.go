@@ -94,7 +94,7 @@ func TestErrorsThatNetHTTPComparesComeOutAtOnceAndBare(t *testing.T) {
 		for name, rt := range map[string]http.RoundTripper{
 			"the whole chain": newChain(t, base, transport.Config{Policy: fast()}),
 			"Classify":        transport.Chain(base, transport.Classify(nil)),
-			"Retry":           transport.Chain(base, transport.Retry(nil, nil, nil)),
+			"Retry":           transport.Chain(base, transport.Retry(nil, nil)),
 			"ProveUnsent":     transport.Chain(base, transport.ProveUnsent()),
 		} {
 			attempts = 0

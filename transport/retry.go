@@ -23,29 +23,37 @@ import (
 // What a failed or repeated call went through is told by [TrailOf]. A failure that another Retry further in has dealt with
 // is not retried again: attempts do not multiply.
 //
-// A nil p is [policy.Default]; a nil keyOf keeps a budget for each scheme and host of the URL; nil hooks are none.
-func Retry(p *policy.Policy, keyOf func(*http.Request) string, hooks *Hooks) Middleware {
+// While a token is refreshed, the calls on its grant wait together, see [policy.Gate]: one of them asks, and the others are sent
+// when it got through, or end with its verdict and [ErrGated] when the refresh has failed. [Keys] says how the grant is known.
+//
+// A nil s is one with [policy.Default], not shared with anything else; nil hooks are none.
+func Retry(s *Shared, hooks *Hooks) Middleware {
+	s = s.orOwn()
 	if hooks == nil {
 		hooks = &Hooks{}
 	}
-	rule := p.Set().Budget
-	return func(next http.RoundTripper) http.RoundTripper {
-		return &retrying{inner{next}, p, newBudgets(rule, keyOf), hooks}
-	}
+	return func(next http.RoundTripper) http.RoundTripper { return &retrying{inner{next}, s, hooks} }
 }
 
 type retrying struct {
 	inner
-	policy  *policy.Policy
-	budgets *budgets
-	hooks   *Hooks
+	shared *Shared
+	hooks  *Hooks
 }
 
 var _ http.RoundTripper = (*retrying)(nil)
 
 func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
-	if Attempt(req.Context()) > 1 { // of another call, which this one was made for
-		req = req.WithContext(&attemptContext{req.Context(), 1})
+	if outer := attemptOf(req.Context()); outer != nil && outer.attempt > 1 { // of another call, which this one was made for
+		first := *outer
+		first.Context, first.attempt = req.Context(), 1
+		req = req.WithContext(&first)
+	}
+	if !r.shared.gates.empty() {
+		if s := r.enter(req); s != nil {
+			c := call{retrying: r, req: req, start: time.Now(), seat: s}
+			return c.queue()
+		}
 	}
 	a := attempt{start: time.Now()}
 	a.send(r.next, req)
@@ -57,7 +65,7 @@ func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 					a.discard()
 				}
 			}()
-			r.budgets.settle(req, v, a.start)
+			r.shared.budgets.settle(req, v, a.start)
 			over = true
 			return a.resp, nil
 		}
@@ -69,10 +77,12 @@ func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 // call is a call that is not over with its first attempt, or that somebody watches.
 type call struct {
 	*retrying
-	req   *http.Request // the caller's
-	start time.Time
-	trail Trail
-	paid  float64 // for the attempt that is about to be made
+	req    *http.Request // the caller's
+	start  time.Time
+	trail  Trail
+	paid   float64 // for the attempt that is about to be made
+	seat   *seat   // at the gate of the grant; nil if the call has none
+	policy string  // that the last refusal named
 }
 
 // run takes the call from its first attempt to its end.
@@ -84,26 +94,35 @@ func (c *call) run(a attempt) (*http.Response, error) {
 			return
 		}
 		// Somebody's hook, backoff or GetBody panicked.
+		c.leave()
 		c.refund()
 		if body != nil {
 			_ = body.Close()
 		}
 		a.discard()
 	}()
-	plan := c.policy.Plan()
+	plan := c.shared.policy.Plan()
 	for {
 		verdict := a.verdict()
 		if a.err != nil {
 			a.discard() // an answer beside an error is none
 		}
 		if !errors.Is(a.err, ErrOpen) { // a refusal is no traffic
-			c.budgets.settle(c.req, verdict, a.start)
+			c.shared.budgets.settle(c.req, verdict, a.start)
 		}
 		c.trail.add(Record{Status: statusOf(a.resp), Err: a.err, Verdict: verdict, Duration: time.Since(a.start)})
-		decision := c.decide(plan, verdict, a)
+		gate, gated := c.report(verdict, a)
+		if name := policyOf(verdict); name != "" {
+			c.policy = name
+		}
+		decision := c.decide(plan, verdict, a, gated)
 		decided := time.Now()
 		if decision.Retry() {
+			c.join(gate, gated, decision, decided.Sub(a.start))
 			decision, body = c.prepare(decision)
+		}
+		if !decision.Retry() {
+			c.leave()
 		}
 		c.tellAttempt(a, verdict, decision)
 		if !decision.Retry() {
@@ -114,14 +133,16 @@ func (c *call) run(a attempt) (*http.Response, error) {
 			}
 			return resp, err
 		}
-		a.discard()
-		if err := c.pause(decided, decision.Pause); err != nil {
+		if why, err := c.wait(&a, verdict, decision, decided); why != policy.Retrying {
 			c.refund()
 			if body != nil {
 				_ = body.Close()
 				body = nil
 			}
-			resp, err := c.end(nil, err, classify.Of(nil, err), policy.Canceled)
+			if err != nil {
+				a.resp, verdict = nil, classify.Of(nil, err)
+			}
+			resp, err := c.end(a.resp, err, verdict, why)
 			over = true
 			return resp, err
 		}
@@ -147,7 +168,7 @@ func (c *call) end(resp *http.Response, err error, v classify.Verdict, reason po
 		// The story is that of the Retry further in.
 		inside.Nested = reason == policy.Nested
 		resp, err = inside.attach(resp, err)
-	case c.trail.Attempts == 1 && reason == policy.Succeeded:
+	case c.trail.Attempts == 1 && reason == policy.Succeeded && c.trail.Waited == 0:
 	default:
 		c.trail.Reason = reason
 		resp, err = c.trail.attach(resp, err)
@@ -158,15 +179,17 @@ func (c *call) end(resp *http.Response, err error, v classify.Verdict, reason po
 
 // refund takes back what was paid for an attempt that is not made.
 func (c *call) refund() {
-	c.budgets.refund(c.req, c.paid)
+	c.shared.budgets.refund(c.req, c.paid)
 	c.paid = 0
 }
 
 // decide asks the plan, with the facts of this moment.
-func (c *call) decide(plan *policy.Plan, v classify.Verdict, a attempt) policy.Decision {
+func (c *call) decide(plan *policy.Plan, v classify.Verdict, a attempt, gated bool) policy.Decision {
 	switch {
 	case errors.Is(a.err, ErrOpen):
 		return policy.Decision{Reason: policy.Refused}
+	case errors.Is(a.err, ErrGated):
+		return policy.Decision{Reason: policy.Gated}
 	case a.err != nil && comparedDirectly(a.err):
 		return policy.Decision{Reason: policy.NotRetryable}
 	}
@@ -179,6 +202,8 @@ func (c *call) decide(plan *policy.Plan, v classify.Verdict, a attempt) policy.D
 		Replay:    policy.ReplayOf(c.req),
 		Forbidden: marked(ctx, markNoRetry),
 		Nested:    nested,
+		Gated:     gated,
+		Took:      time.Since(a.start),
 		Random:    rand.Float64(),
 	}
 	f.Replay.Idempotent = f.Replay.Idempotent || marked(ctx, markIdempotent)
@@ -190,7 +215,7 @@ func (c *call) decide(plan *policy.Plan, v classify.Verdict, a attempt) policy.D
 
 // prepare takes what a retry needs: a fresh body and its cost. If either is not to be had, there is no retry.
 func (c *call) prepare(d policy.Decision) (policy.Decision, io.ReadCloser) {
-	if !c.budgets.spend(c.req, d.Cost) {
+	if !c.shared.budgets.spend(c.req, d.Cost) {
 		return policy.Decision{Reason: policy.BudgetSpent, Profile: d.Profile}, nil
 	}
 	c.paid = d.Cost
@@ -218,21 +243,30 @@ func (c *call) pause(begin time.Time, d time.Duration) error {
 		}
 		c.trail.Waited += time.Since(begin)
 	}
-	err := ended(c.req)
+	return endedError(c.req)
+}
+
+// endedError is the typed error of a request whose caller has given up, with the context's cause reachable; nil otherwise.
+func endedError(req *http.Request) error {
+	err := ended(req)
 	if err == nil {
 		return nil
 	}
 	verdict := classify.NetErrors{}.Classify(classify.Outcome{Err: err, ContextErr: err})
-	if cause := context.Cause(ctx); cause != nil && cause != err { //nolint:errorlint // a cause may wrap the context's own error
+	if cause := context.Cause(req.Context()); cause != nil && cause != err { //nolint:errorlint // a cause may wrap the context's own error
 		err = fmt.Errorf("%w: %w", err, cause)
 	}
 	return verdict.Err(err)
 }
 
-// resend is the request of the next attempt: the caller's, with a fresh body and the attempt's number in its context.
+// resend is the request of the next attempt: the caller's, with a fresh body and what the attempt should know in its context.
 // It is a shallow copy, so that trailers which the caller sets while its body is read still go out.
 func (c *call) resend(body io.ReadCloser) *http.Request {
-	req := c.req.WithContext(&attemptContext{c.req.Context(), c.trail.Attempts + 1})
+	ctx := &attemptContext{Context: c.req.Context(), attempt: c.trail.Attempts + 1, policy: c.policy}
+	if c.seat != nil {
+		ctx.admitted = c.shared
+	}
+	req := c.req.WithContext(ctx)
 	req.Body = body
 	return req
 }

@@ -37,7 +37,7 @@ func steady() *policy.Set {
 		p.Jitter = 0
 		s.Profiles[kind] = p
 	}
-	s.Breaker.Jitter = 0
+	s.Breakers[0].Jitter = 0
 	return &s
 }
 
@@ -241,7 +241,7 @@ func TestAttemptNumberRidesInTheContext(t *testing.T) {
 func TestRetryServesAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		script := transporttest.Play(answer(503, ""), transporttest.Fail(transporttest.ErrRefused), answer(200, ""))
-		resp, err := transport.Chain(script, transport.Retry(nil, nil, nil)).RoundTrip(newRequest(t, "GET", "https://api.example", ""))
+		resp, err := transport.Chain(script, transport.Retry(nil, nil)).RoundTrip(newRequest(t, "GET", "https://api.example", ""))
 		if err != nil || resp.StatusCode != 200 {
 			t.Errorf("%v, %v; want the 200", resp, err)
 		}

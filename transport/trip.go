@@ -90,3 +90,11 @@ func stateOf(s gobreaker.State) State {
 		return Closed
 	}
 }
+
+// nextLoss is when the oldest probe loses its slot to another that wants it; zero without a probe.
+func (t *trip) nextLoss(patience time.Duration) time.Time {
+	if len(t.leases) == 0 {
+		return time.Time{}
+	}
+	return t.leases[0].since.Add(patience)
+}

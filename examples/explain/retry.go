@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,7 +64,9 @@ func (e *explanation) decide(v classify.Verdict, replay policy.Replay, method st
 		r.limit = limit(profile)
 	}
 	r.why = why(r, v, profile, e.inside != "")
-	r.breaker = breaker(set.Breaker, v)
+	if i := slices.IndexFunc(set.Breakers, func(b policy.Breaker) bool { return b.Counts(v.Kind) }); i >= 0 {
+		r.breaker = breaker(set.Breakers[i], v)
+	}
 	return r
 }
 
@@ -110,8 +113,6 @@ func why(r retry, v classify.Verdict, p policy.Profile, inside bool) string {
 // breaker says what the answer does to the breaker of its host.
 func breaker(b policy.Breaker, v classify.Verdict) string {
 	switch {
-	case !b.Counts(v.Kind):
-		return ""
 	case v.RetryAfter > b.MaxOpen:
 		return fmt.Sprintf("opens for %s, the longest hold: until then nothing is sent to the host", short(b.MaxOpen))
 	case v.RetryAfter > 0:
