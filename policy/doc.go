@@ -1,7 +1,7 @@
 // Package policy decides what to do about a failure: send the request again after a pause, or stop for a named reason.
 //
-// A [Set] is the configuration: a [Profile] of pauses for each kind of failure, limits over the whole call, and a
-// [Breaker]. [New] checks it and freezes it into a [Policy], which every call shares. A [Plan] is the memory of one
+// A [Set] is the configuration: a [Profile] of pauses for each kind of failure, limits over the whole call, a [Budget] for
+// retries, and what calls do together: [Breaker] and [Gate]. [New] checks it and freezes it into a [Policy], which every call shares. A [Plan] is the memory of one
 // call; its [Plan.Next] takes a verdict and the facts around it and returns a [Decision]:
 //
 //	classify.Verdict ─┐

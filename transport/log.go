@@ -8,7 +8,8 @@ import (
 )
 
 // LogHooks returns hooks that write to logger: a refusal, a change of a breaker's state, and a call that ended in failure
-// after retries as Warn; other failed calls as Info; each attempt that is followed by another as Debug.
+// after retries as Warn; other failed calls as Info; each attempt that is followed by another, and each wait for another call or
+// for a breaker, as Debug.
 // Calls that succeed at once are not mentioned. A record has method, host, status, kind, action, reason, attempts
 // and durations. It never has a path, a query, a header, a body, a code that a server made up, a message or a user's key.
 func LogHooks(logger *slog.Logger) Hooks {
@@ -43,9 +44,16 @@ func LogHooks(logger *slog.Logger) Hooks {
 			logger.LogAttrs(ctx, slog.LevelWarn, "breaker refused an attempt", append(requestAttrs(i.Request),
 				slog.String("kind", i.Verdict.Kind.String()), slog.Duration("retry_after", i.RetryAfter))...)
 		},
+		Wait: func(ctx context.Context, i WaitInfo) {
+			if !logger.Enabled(ctx, slog.LevelDebug) {
+				return
+			}
+			logger.LogAttrs(ctx, slog.LevelDebug, "attempt waited", append(requestAttrs(i.Request),
+				slog.String("kind", i.Verdict.Kind.String()), slog.Duration("duration", i.Duration), slog.Bool("sent", i.Sent))...)
+		},
 		Breaker: func(ctx context.Context, i BreakerInfo) {
 			logger.LogAttrs(ctx, slog.LevelWarn, "breaker changed its state",
-				slog.String("from", i.From.String()), slog.String("to", i.To.String()),
+				slog.String("breaker", i.Name), slog.String("from", i.From.String()), slog.String("to", i.To.String()),
 				slog.String("kind", i.Verdict.Kind.String()), slog.Duration("hold", i.Hold.Round(time.Millisecond)))
 		},
 	}

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/steadytrip/steadytrip/classify"
@@ -172,6 +174,33 @@ func (s *stage) do(method, target, body string) (*call, error) {
 	}
 	c.write(s.out)
 	return c, err
+}
+
+// crowd sends a number of GETs at about the same time, without an account of each, and returns how many succeeded
+// and how long it took.
+func (s *stage) crowd(calls int, within time.Duration, target string) (good int, took time.Duration) {
+	var (
+		wg    sync.WaitGroup
+		count atomic.Int64
+		begin = time.Now()
+	)
+	for range calls {
+		wg.Go(func() {
+			req, err := http.NewRequestWithContext(transport.ForGrant(s.ctx, grant), http.MethodGet, target, nil)
+			if err != nil {
+				return
+			}
+			if resp, err := s.client.Do(req); err == nil {
+				defer resp.Body.Close()
+				if classify.CheckResponse(resp) == nil {
+					count.Add(1)
+				}
+			}
+		})
+		s.wait(within / time.Duration(calls))
+	}
+	wg.Wait()
+	return int(count.Load()), time.Since(begin)
 }
 
 // check holds the story to what it told, and returns whether it came so.

@@ -2,7 +2,7 @@
 //
 //	go run ./examples/quickstart
 //
-// It plays five short stories: a token refresh, a refused connection, a policy's rate limit, a revoked grant and missing
+// It plays six short stories: a token refresh, a crowd that meets one, a refused connection, a policy's rate limit, a revoked grant and missing
 // scopes. What it prints of each is what the client's hooks were told. Every story says how it should end and is held to it:
 // if one ends otherwise, the exit code is 1.
 package main

@@ -27,7 +27,7 @@ func TestAllStoriesEndAsTold(t *testing.T) {
 	for _, want := range []string{
 		"token_refresh_in_progress", "connection_refused", "policy_rate_limit", "retry_after_too_long",
 		"nothing sent", "grant_revoked", "reauthorize: Take the user", "scope_reauth_required", "contacts.readonly",
-		"half-open", "Ended as told: 5 of 5",
+		"half-open", "Ended as told: 6 of 6",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("does not print %q", want)
@@ -121,7 +121,7 @@ func TestCommandLine(t *testing.T) {
 	}{
 		{"the list", []string{"-list"}, 0, "refresh  another caller"},
 		{"help", []string{"-h"}, 0, "-story"},
-		{"an unknown story", []string{"-story", "nothing"}, 2, "want one of refresh, refused, limit, revoked, scopes"},
+		{"an unknown story", []string{"-story", "nothing"}, 2, "want one of refresh, crowd, refused, limit, revoked, scopes"},
 		{"an unknown flag", []string{"-nonsense"}, 2, "-nonsense"},
 		{"an argument", []string{"refresh"}, 2, `unexpected argument "refresh"`},
 	} {

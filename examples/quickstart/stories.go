@@ -21,6 +21,7 @@ type story struct {
 
 var stories = []story{
 	{"refresh", "another caller refreshes the token; the call waits for it and succeeds", refresh},
+	{"crowd", "two hundred calls meet the same refresh; one of them asks, and the others wait for it", crowd},
 	{"refused", "the backend does not listen for a moment; the call succeeds when it does", refused},
 	{"limit", "a policy's rate limit is used up; nothing is sent until it is over", limit},
 	{"revoked", "the user has revoked the grant; the answer passes through, with what to do next", revoked},
@@ -41,6 +42,22 @@ func refresh(s *stage) {
 	s.check("more than one attempt, all but the last in a token refresh", c.attempts() > 1 && c.allButLast(classify.TokenRefreshInProgress), c.attempts())
 	s.check("each attempt reached the backend", s.backend.Total() == c.attempts(), s.backend.Total())
 	s.check("it was carried out once", s.backend.Acted(grant) == 1, s.backend.Acted(grant))
+}
+
+// Two hundred calls need the grant while its token is refreshed. They say which grant it is, so once the first has been
+// told to wait, the others do not even ask; when it gets through, so do they.
+func crowd(s *stage) {
+	const calls = 200
+	s.backend.SetGrant(grant, transporttest.Active)
+	s.backend.HoldRefresh(grant, 500*time.Millisecond)
+
+	url := s.backend.URL + "/v1/grants/calendar/events"
+	good, took := s.crowd(calls, 50*time.Millisecond, url)
+
+	sent := s.backend.Total()
+	s.say("result   %d calls, %d requests, all over after %s", calls, sent, short(took))
+	s.check("every call succeeds", good == calls, good)
+	s.check("with fewer than two requests each", sent < 2*calls, sent)
 }
 
 // Nobody listens at the backend's port. Nothing was sent, so even a POST is tried again: at once, then after pauses.
