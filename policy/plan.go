@@ -18,6 +18,7 @@ type Facts struct {
 	Forbidden bool          // whether the caller asked for no retries
 	Nested    bool          // whether another Retry, further in, has dealt with the failure
 	Gated     bool          // whether the call can wait at a gate for its grant, see [Gate]
+	Queued    bool          // whether it waited there before its first attempt: the gate's profile counts from the call's beginning
 	Took      time.Duration // how long the attempt took; a gated call waits no longer than leaves time for another
 	Random    float64       // in [0, 1): the randomness of the pause; a value outside is moved inside
 }
@@ -94,8 +95,8 @@ func (p *Plan) patience(prof Profile, owner classify.Kind, f Facts) (time.Durati
 	if limit := p.policy.orDefault().set.MaxElapsed; limit > 0 {
 		patience = min(patience, limit-elapsed)
 	}
-	if f.Deadline && f.Remaining-f.Took < patience {
-		patience, why = f.Remaining-f.Took, DeadlineTooNear
+	if left := f.Remaining - max(f.Took, 0); f.Deadline && left < patience {
+		patience, why = left, DeadlineTooNear
 	}
 	return max(patience, 0), why
 }
@@ -162,7 +163,11 @@ func (p *Plan) track(prof Profile, owner classify.Kind, f Facts) *track {
 			return &p.tracks[i]
 		}
 	}
-	p.tracks = append(p.tracks, track{sequence: newSequence(prof), owner: owner, gated: f.Gated, begin: max(f.Elapsed, 0)})
+	begin := max(f.Elapsed, 0)
+	if f.Gated && f.Queued {
+		begin = 0
+	}
+	p.tracks = append(p.tracks, track{sequence: newSequence(prof), owner: owner, gated: f.Gated, begin: begin})
 	return &p.tracks[len(p.tracks)-1]
 }
 

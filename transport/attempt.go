@@ -98,7 +98,7 @@ func (a *attempt) keep() {
 		a.resp = nil
 		return
 	}
-	resp.Body = io.NopCloser(&body)
+	resp.Body = io.NopCloser(bytes.NewReader(bytes.Clone(body.Bytes()))) // the buffer has room for much more
 }
 
 // attemptContext tells the layers inside the retries which attempt they serve.
@@ -106,7 +106,8 @@ type attemptContext struct {
 	context.Context         //nolint:containedctx // it is a context
 	attempt         int     // 1 for the first
 	policy          string  // the one that an earlier attempt was refused by; empty if none was, or if it was not named
-	admitted        *Shared // whose gate the call has passed
+	shared          *Shared // whose gate the call has passed
+	seat            *seat   // that it has there; nil if it has passed none
 }
 
 type attemptKey struct{}
@@ -131,10 +132,15 @@ func learned(ctx context.Context) string {
 	return ""
 }
 
-// admitted reports whether a call comes from a chain further out that shares the same state and waits at its gates.
-func admitted(ctx context.Context, s *Shared) bool {
-	c := attemptOf(ctx)
-	return c != nil && c.admitted == s
+// admitted returns the seat of a call that comes from a chain further out, which shares the same state and waits at its gates;
+// nil if it has none.
+func admitted(ctx context.Context, s *Shared) *seat {
+	for c := attemptOf(ctx); c != nil; c = attemptOf(c.Context) {
+		if c.seat != nil && c.shared == s {
+			return c.seat
+		}
+	}
+	return nil
 }
 
 // Attempt returns the number of the attempt that a request's context belongs to: 1 for the first,

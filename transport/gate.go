@@ -13,8 +13,12 @@ import (
 // half as long: refusals come fast. It ends the wait for a probe whose request takes long to carry out, or that never reports.
 const unrefused = time.Second
 
+// quickest is what an attempt is taken to last at least, when there has to be time for one before a deadline: a timer may be late,
+// and what is returned just before a deadline is of no use.
+const quickest = 10 * time.Millisecond
+
 // gate is where the calls on one grant meet while its token is refreshed. It is closed as long as it has a probe.
-// Once a request gets through it opens: those who wait are sent, a window of them at a time, and calls that start
+// Once the probe gets through it opens: those who wait are sent, a window of them at a time, and calls that start
 // pass freely. Its methods do not block and call nobody.
 type gate struct {
 	mu      sync.Mutex
@@ -25,6 +29,7 @@ type gate struct {
 	window  int           // as the policy said last
 	took    time.Duration // how long the last refusal took
 	alarm   alarm         // runs expire
+	last    uint64        // the number of the seat that came last
 	retired bool          // no longer in the registry
 }
 
@@ -43,15 +48,17 @@ const (
 type seat struct {
 	gate    *gate
 	key     key
+	number  uint64 // in the order of arrival; 0 until it takes part
 	role    role
-	place   *list.Element // among the waiting or the flying
-	since   time.Time     // that it flies
-	verdict classify.Verdict
-	turn    chan struct{} // receives once, when the wait is over
+	place   *list.Element     // among the waiting or the flying
+	since   time.Time         // that it flies
+	verdict *classify.Verdict // of the refresh that failed; nil unless it was told
+	turn    chan struct{}     // receives once, when the wait is over
 }
 
 // join takes part, after a refusal that took so long: as the probe if there is none, else as one of the waiting.
-// The probe keeps its part, and will ask again after the pause. It reports false if the gate is retired.
+// The probe keeps its part, and will ask again after the pause. Who was sent and is refused closes the gate again
+// before another is sent in its place. It reports false if the gate is retired.
 func (g *gate) join(s *seat, pause, took time.Duration, window int) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -59,10 +66,14 @@ func (g *gate) join(s *seat, pause, took time.Duration, window int) bool {
 		return false
 	}
 	g.window, g.took = window, took
+	if s.role == released {
+		g.flying.Remove(s.place)
+	}
 	switch {
 	case s.role == probing:
 	case g.probe == nil:
-		g.probe, s.role = s, probing
+		g.arrive(s)
+		g.probe, s.role, s.place = s, probing, nil
 	default:
 		g.wait(s)
 	}
@@ -85,37 +96,69 @@ func (g *gate) enter(s *seat) bool {
 	return true
 }
 
-// refusal returns how long the last one took: a call that starts later cannot end before its deadline.
+// refusal returns how long one is expected to take: a call that starts later cannot end before its deadline.
 func (g *gate) refusal() time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.took
+	return max(g.took, quickest)
 }
 
 func (g *gate) unrefused() time.Duration { return max(unrefused, 2*g.took) }
 
-// wait puts a seat at the end of the line.
-func (g *gate) wait(s *seat) {
-	s.role, s.turn = waiting, make(chan struct{}, 1)
-	s.place = g.waiting.PushBack(s)
+// arrive gives a seat its number.
+func (g *gate) arrive(s *seat) {
+	if s.number == 0 {
+		g.last++
+		s.number = g.last
+	}
 }
 
-// report takes in what an answer to a call with a seat says about the refresh. Only a probe keeps its part.
+// wait puts a seat in line: at the end, or where it was before it was sent and refused.
+func (g *gate) wait(s *seat) {
+	g.arrive(s)
+	s.role, s.turn = waiting, make(chan struct{}, 1)
+	if e := g.waiting.Back(); e == nil || seatOf(e).number < s.number {
+		s.place = g.waiting.PushBack(s)
+		return
+	}
+	e := g.waiting.Front()
+	for seatOf(e).number < s.number {
+		e = e.Next()
+	}
+	s.place = g.waiting.InsertBefore(s, e)
+}
+
+// pass gives the part of a call that was sent to another seat: that of a chain further in, which would wait for itself otherwise.
+func (g *gate) pass(from, to *seat) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch from.role {
+	case probing:
+		g.probe = to
+	case released:
+		from.place.Value = to
+	case outside, waiting, told:
+		return
+	}
+	to.number, to.role, to.place, to.since = from.number, from.role, from.place, from.since
+	from.role, from.place = outside, nil
+}
+
+// report takes in what an answer to a call with a seat says about the refresh. After a refusal the call keeps its part,
+// until it joins or leaves; otherwise it has none any more.
 func (g *gate) report(s *seat, r policy.Refresh, v classify.Verdict) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch r {
 	case policy.RefreshUnderway:
-		if s.role == probing {
-			return
-		}
+		return
 	case policy.RefreshOver:
-		if s.role != outside { // it was sent before anything that is known of the refresh
-			g.open()
+		if s.role == probing { // any other was sent before anything that is known of the refresh
+			g.probe, s.role = nil, outside
 		}
 	case policy.RefreshFailed:
 		for e := g.waiting.Front(); e != nil; e = g.waiting.Front() {
-			g.wake(e, told).verdict = v
+			g.wake(e, told).verdict = &v
 		}
 	case policy.RefreshUnknown:
 	}
@@ -141,11 +184,11 @@ func (g *gate) impatient(s *seat) bool {
 	return g.probe != nil
 }
 
-// outcome returns the verdict of a failed refresh, if that is what ended the wait.
-func (g *gate) outcome(s *seat) (classify.Verdict, bool) {
+// outcome returns the verdict of a failed refresh if that is what ended the wait, else nil.
+func (g *gate) outcome(s *seat) *classify.Verdict {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return s.verdict, s.role == told
+	return s.verdict
 }
 
 // part takes a seat out of wherever it is.
@@ -167,14 +210,6 @@ func (g *gate) part(s *seat) {
 	g.release()
 }
 
-// open ends the probing.
-func (g *gate) open() {
-	if s := g.probe; s != nil {
-		g.probe = nil
-		g.fly(s) // until it reports for itself
-	}
-}
-
 // release sends those who wait for as long as the window allows it.
 func (g *gate) release() {
 	for g.probe == nil && g.flying.Len() < g.window {
@@ -182,19 +217,16 @@ func (g *gate) release() {
 		if e == nil {
 			break
 		}
-		g.fly(g.wake(e, released))
+		s := g.wake(e, released)
+		s.since, s.place = time.Now(), g.flying.PushBack(s)
 	}
 	g.setAlarm()
 }
 
-func (g *gate) fly(s *seat) {
-	s.role, s.since = released, time.Now()
-	s.place = g.flying.PushBack(s)
-}
-
 // wake ends the wait of a seat.
 func (g *gate) wake(e *list.Element, r role) *seat {
-	s := g.waiting.Remove(e).(*seat) //nolint:errcheck,forcetypeassert // it holds nothing else
+	s := seatOf(e)
+	g.waiting.Remove(e)
 	s.role, s.place = r, nil
 	s.turn <- struct{}{}
 	return s
@@ -210,7 +242,7 @@ func (g *gate) expire() {
 		g.probe.role, g.probe = outside, nil
 	}
 	for e := g.flying.Front(); e != nil; e = g.flying.Front() {
-		s := e.Value.(*seat) //nolint:errcheck,forcetypeassert // it holds nothing else
+		s := seatOf(e)
 		if now.Sub(s.since) < g.unrefused() {
 			break
 		}
@@ -228,7 +260,7 @@ func (g *gate) setAlarm() {
 	case g.probe != nil:
 		next = g.lease
 	case e != nil:
-		next = e.Value.(*seat).since.Add(g.unrefused()) //nolint:errcheck,forcetypeassert // it holds nothing else
+		next = seatOf(e).since.Add(g.unrefused())
 	}
 	g.alarm.set(next, g.expire)
 }
@@ -239,4 +271,8 @@ func (g *gate) retire() bool {
 	defer g.mu.Unlock()
 	g.retired = g.retired || g.probe == nil && g.waiting.Len() == 0
 	return g.retired
+}
+
+func seatOf(e *list.Element) *seat {
+	return e.Value.(*seat) //nolint:errcheck,forcetypeassert // the lists hold nothing else
 }

@@ -22,7 +22,7 @@ func (r *retrying) enter(req *http.Request) *seat {
 	}()
 	k, ok := r.shared.keys.gate(req, classify.Verdict{})
 	known = true
-	if !ok || admitted(req.Context(), r.shared) {
+	if !ok || admitted(req.Context(), r.shared) != nil {
 		return nil
 	}
 	g := r.shared.gates.find(k)
@@ -36,30 +36,39 @@ func (r *retrying) enter(req *http.Request) *seat {
 	return s
 }
 
+// patience returns how long a call waits before it is sent at all, its own deadline aside.
+func (s *Shared) patience() time.Duration {
+	most := time.Duration(math.MaxInt64)
+	for _, bound := range [...]time.Duration{s.gate.Probe.MaxElapsed, s.policy.Set().MaxElapsed} {
+		if bound > 0 {
+			most = min(most, bound)
+		}
+	}
+	return most
+}
+
 // queue begins a call that has to wait before it is sent.
 func (c *call) queue() (*http.Response, error) {
 	sent := false
 	defer func() {
+		c.leave() // if a hook or the base panicked; otherwise it has left
 		if !sent {
-			c.leave()
 			closeBody(c.req)
 		}
 	}()
-	patience, why := c.shared.gate.Probe.MaxElapsed, policy.OutOfTime
-	if patience == 0 {
-		patience = math.MaxInt64
-	}
+	k, patience, why := c.seat.key, c.patience, policy.OutOfTime
 	if most := left(c.req) - c.seat.gate.refusal(); most < patience {
 		patience, why = most, policy.DeadlineTooNear
 	}
 	if why, err := c.await(c.start, patience, why); why != policy.Retrying {
 		if err == nil {
-			err = underway(c.seat.key).Err(&GateError{Waited: c.trail.Waited})
+			err = underway(k).Err(&GateError{Waited: c.trail.Waited})
 		}
 		return c.end(nil, err, classify.Of(nil, err), why)
 	}
+	c.queued = true
 	a := attempt{start: time.Now()}
-	req := c.req.WithContext(&attemptContext{Context: c.req.Context(), attempt: 1, admitted: c.shared})
+	req := c.req.WithContext(&attemptContext{Context: c.req.Context(), attempt: 1, shared: c.shared, seat: c.seat})
 	sent = true
 	a.send(c.next, req)
 	return c.run(a)
@@ -72,44 +81,60 @@ func underway(k key) classify.Verdict {
 	}
 }
 
-// report tells the gate what came of an attempt, if the call has a seat there. It returns the key of the gate where the call
-// may wait before its next attempt, and whether there is one.
-func (c *call) report(v classify.Verdict, a attempt) (key, bool) {
+// report tells the gate what came of an attempt, if the call has a seat there. It reports whether the call can wait at a gate
+// before its next attempt; it has a seat there then.
+func (c *call) report(v classify.Verdict, a attempt) (gated bool) {
 	if c.seat != nil {
 		refresh := policy.RefreshOf(v)
 		if a.err != nil {
 			refresh = policy.RefreshUnknown
 		}
 		c.seat.gate.report(c.seat, refresh, aboutGrant(v))
-		c.tidy()
+		if refresh != policy.RefreshUnderway {
+			c.tidy()
+		}
 	}
 	if !c.shared.policy.Gates(v.Kind) {
-		return key{}, false
+		return false
 	}
-	return c.shared.keys.gate(c.req, v)
+	k, known := c.shared.keys.gate(c.req, v)
+	return known && c.sit(k)
 }
 
-// join takes a seat at the gate, or keeps it. A call without gate leaves where it was.
-func (c *call) join(k key, gated bool, d policy.Decision, took time.Duration) {
-	if c.seat != nil && (!gated || c.seat.key != k) {
-		c.leave()
+// sit takes a seat at a gate, if the call has none there. It reports false if there is no room for another gate.
+func (c *call) sit(k key) bool {
+	if c.seat != nil && c.seat.key == k {
+		return true
 	}
+	c.leave()
+	g := c.shared.gates.make(k, func() *gate { return &gate{} })
+	if g == nil {
+		return false
+	}
+	c.seat = &seat{gate: g, key: k}
+	if outer := admitted(c.req.Context(), c.shared); outer != nil && outer.gate == g {
+		g.pass(outer, c.seat)
+	}
+	return true
+}
+
+// join takes part in the gate where the call has its seat. A call that is not gated leaves.
+func (c *call) join(gated bool, d policy.Decision, took time.Duration) {
 	if !gated {
+		c.leave()
 		return
 	}
-	if c.seat == nil {
-		c.seat = &seat{key: k}
-	}
+	k := c.seat.key
 	for range 3 { // a gate that was retired in this very moment is looked up again
-		if g := c.seat.gate; g != nil && g.join(c.seat, d.Pause, took, c.shared.gate.Window) {
+		if c.seat.gate.join(c.seat, d.Pause, took, c.shared.gate.Window) {
 			return
 		}
-		c.seat.gate = c.shared.gates.make(k, func() *gate { return &gate{} })
-		if c.seat.gate == nil {
-			break
+		c.leave()
+		if !c.sit(k) {
+			return // the call asks for itself
 		}
 	}
-	c.seat = nil // no room: the call asks for itself
+	c.leave()
 }
 
 // leave gives up the call's seat, if it has one.
@@ -130,6 +155,7 @@ func (c *call) wait(a *attempt, v classify.Verdict, d policy.Decision, decided t
 	if c.seat == nil || c.seat.turn == nil {
 		a.discard()
 		if err := c.pause(decided, d.Pause); err != nil {
+			c.leave()
 			return policy.Canceled, err
 		}
 		return policy.Retrying, nil
@@ -147,7 +173,7 @@ func (c *call) wait(a *attempt, v classify.Verdict, d policy.Decision, decided t
 // await waits in line until it is the call's turn, for as long as it has patience.
 func (c *call) await(begin time.Time, patience time.Duration, impatient policy.Reason) (why policy.Reason, err error) {
 	s := c.seat
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(patience - time.Since(begin))
 	defer timer.Stop()
 	why = policy.Retrying
 	select {
@@ -157,22 +183,21 @@ func (c *call) await(begin time.Time, patience time.Duration, impatient policy.R
 			why = impatient
 		}
 	case <-c.req.Context().Done():
-		why = policy.Canceled
 	//lint:ignore SA1019 http.Client.Timeout sets it
 	case <-c.req.Cancel:
-		why = policy.Canceled
 	}
-	s.turn = nil
 	waited := time.Since(begin)
 	c.trail.Waited += waited
-	v, failed := s.gate.outcome(s)
-	switch {
-	case why == policy.Canceled:
-		err = endedError(c.req)
-	case failed:
-		why, err = policy.Gated, v.Err(&GateError{Waited: waited, Failed: true})
+	if why == policy.Retrying {
+		if err = endedError(c.req); err != nil { // even if its turn came at the same time
+			why = policy.Canceled
+		} else if v := s.gate.outcome(s); v != nil {
+			why, err = policy.Gated, v.Err(&GateError{Waited: waited, Failed: true})
+		}
 	}
-	if why != policy.Retrying {
+	if why == policy.Retrying {
+		s.turn = nil
+	} else {
 		c.leave()
 	}
 	if c.hooks.Wait != nil {

@@ -32,13 +32,15 @@ func Retry(s *Shared, hooks *Hooks) Middleware {
 	if hooks == nil {
 		hooks = &Hooks{}
 	}
-	return func(next http.RoundTripper) http.RoundTripper { return &retrying{inner{next}, s, hooks} }
+	patience := s.patience()
+	return func(next http.RoundTripper) http.RoundTripper { return &retrying{inner{next}, s, hooks, patience} }
 }
 
 type retrying struct {
 	inner
-	shared *Shared
-	hooks  *Hooks
+	shared   *Shared
+	hooks    *Hooks
+	patience time.Duration // of a call that waits before it is sent
 }
 
 var _ http.RoundTripper = (*retrying)(nil)
@@ -82,6 +84,7 @@ type call struct {
 	trail  Trail
 	paid   float64 // for the attempt that is about to be made
 	seat   *seat   // at the gate of the grant; nil if the call has none
+	queued bool    // it waited there before its first attempt
 	policy string  // that the last refusal named
 }
 
@@ -111,14 +114,14 @@ func (c *call) run(a attempt) (*http.Response, error) {
 			c.shared.budgets.settle(c.req, verdict, a.start)
 		}
 		c.trail.add(Record{Status: statusOf(a.resp), Err: a.err, Verdict: verdict, Duration: time.Since(a.start)})
-		gate, gated := c.report(verdict, a)
+		gated := c.report(verdict, a)
 		if name := policyOf(verdict); name != "" {
 			c.policy = name
 		}
 		decision := c.decide(plan, verdict, a, gated)
 		decided := time.Now()
 		if decision.Retry() {
-			c.join(gate, gated, decision, decided.Sub(a.start))
+			c.join(gated, decision, decided.Sub(a.start))
 			decision, body = c.prepare(decision)
 		}
 		if !decision.Retry() {
@@ -203,7 +206,8 @@ func (c *call) decide(plan *policy.Plan, v classify.Verdict, a attempt, gated bo
 		Forbidden: marked(ctx, markNoRetry),
 		Nested:    nested,
 		Gated:     gated,
-		Took:      time.Since(a.start),
+		Queued:    c.queued,
+		Took:      max(time.Since(a.start), quickest),
 		Random:    rand.Float64(),
 	}
 	f.Replay.Idempotent = f.Replay.Idempotent || marked(ctx, markIdempotent)
@@ -264,7 +268,7 @@ func endedError(req *http.Request) error {
 func (c *call) resend(body io.ReadCloser) *http.Request {
 	ctx := &attemptContext{Context: c.req.Context(), attempt: c.trail.Attempts + 1, policy: c.policy}
 	if c.seat != nil {
-		ctx.admitted = c.shared
+		ctx.shared, ctx.seat = c.shared, c.seat
 	}
 	req := c.req.WithContext(ctx)
 	req.Body = body
