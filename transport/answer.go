@@ -15,8 +15,8 @@ import (
 // AnswerRefusals turns what a breaker or a gate refuses into an answer, for SDKs that look at answers only. It belongs
 // outside of [Retry], in [Config].PerCall. Every other error and every answer passes as it is.
 //
-// The answer has the status of the answer that the refusal is due to: 429 if that was none, 503 for a breaker on outages. It has
-// a Retry-After, in whole seconds and at least one, unless the refusal is for good, and a problem document
+// The answer has the status of the answer that the refusal is due to; if there was none it is 503 for an outage and for a refresh
+// in progress, else 429. It has a Retry-After, in whole seconds and at least one, unless the refusal is for good, and a problem document
 // (RFC 9457) that names steadytrip, the kind and the action. Its verdict and its trail are those of the error:
 // [classify.CheckResponse] returns the same typed error, but [ErrOpen] and [ErrGated] are not in it.
 func AnswerRefusals() Middleware {
@@ -66,7 +66,7 @@ func synthetic(req *http.Request, err error) *http.Response {
 	}
 	classify.Attach(resp, v)
 	if trail, ok := trailOf(nil, err); ok {
-		resp, _ = trail.attach(resp, nil) //nolint:bodyclose // it is this very answer
+		resp, _ = trail.attach(resp, nil)
 	}
 	return resp
 }

@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -47,6 +46,9 @@ func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // every other error, and an exchange that the caller ended, is neutral. [Keys] says what a breaker belongs to.
 // A policy may have several breakers; a request has to pass all of them.
 //
+// A breaker that nobody asks is forgotten when it could have begun to probe for as long as its MaxOpen, and failures in a row
+// are when there was no request for as long.
+//
 // A nil s is one with [policy.Default], not shared with anything else; nil hooks are none.
 func Break(s *Shared, hooks *Hooks) Middleware {
 	s = s.orOwn()
@@ -65,7 +67,7 @@ type breaking struct {
 var _ http.RoundTripper = (*breaking)(nil)
 
 func (b *breaking) RoundTrip(req *http.Request) (*http.Response, error) {
-	if !b.shared.calm() && req.Context().Value(leaseKey{}) != b.shared {
+	if !b.shared.calm() {
 		return b.guarded(req)
 	}
 	resp, err := b.next.RoundTrip(req)
@@ -73,28 +75,14 @@ func (b *breaking) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// ticket is a request's pass of one breaker, and whose circuit that is.
-type ticket struct {
-	*pass   // nil if it needed none
-	circuit *circuit
-	breaker *breaker
-	key     key
-}
-
 // guarded sends a request while some key is in trouble, if the circuits of its own keys let it through. What it was lent
 // comes back even if a hook or the base panics or ends the goroutine.
-func (b *breaking) guarded(req *http.Request) (*http.Response, error) {
-	var (
-		few        [4]ticket
-		tickets    = few[:0]
-		resp       *http.Response
-		err        error
-		sent, over bool
-	)
+func (b *breaking) guarded(req *http.Request) (resp *http.Response, err error) {
+	b.shared.sweep()
+	v := visit{breaking: b, req: req}
+	sent, over := false, false
 	defer func() {
-		for _, t := range tickets { // of those that have been settled it changes nothing
-			t.circuit.settle(t.pass, neutral, classify.Verdict{}, t.breaker.rule)
-		}
+		v.release()
 		switch {
 		case !sent:
 			closeBody(req)
@@ -102,96 +90,29 @@ func (b *breaking) guarded(req *http.Request) (*http.Response, error) {
 			discard(req, resp)
 		}
 	}()
-	forced := false
-	tickets, forced, err = b.admit(req, tickets)
+	forced, err := v.admit()
 	if err != nil {
 		return nil, err
 	}
-	lent := false
-	for _, t := range tickets {
-		b.tell(req, t.key, t.breaker, t.change)
-		lent = lent || t.lent()
-	}
-	out := req
-	if lent {
-		// A chain further in that shares the same state must not ask for a pass of its own.
-		out = req.WithContext(&leaseContext{req.Context(), b.shared})
+	if forced { // whatever the breakers think of it
+		v.release()
+		v.tickets = nil
 	}
 	sent = true
-	resp, err = b.next.RoundTrip(out)
+	resp, err = b.next.RoundTrip(v.marked())
 	if !forced {
-		b.report(req, resp, verdictOf(req, resp, err), err, tickets)
+		b.report(req, resp, verdictOf(req, resp, err), err, v.tickets)
 	}
 	over = true
 	return resp, err
 }
 
-// leaseContext marks a request that was let through to find out something for the state that it names.
-type leaseContext struct {
-	context.Context //nolint:containedctx // it is a context
-	shared          *Shared
-}
-
-type leaseKey struct{}
-
-func (c *leaseContext) Value(key any) any {
-	if key == (leaseKey{}) {
-		return c.shared
+// sweep forgets now and then what nobody asks for any more, so that all is calm again.
+func (s *Shared) sweep() {
+	for _, b := range s.breakers {
+		b.circuits.sweep((*circuit).stale)
 	}
-	return c.Context.Value(key)
-}
-
-// admit takes a request through every circuit that it belongs to. It returns the error of the one that refuses; what it was lent
-// by the others is in the tickets.
-func (b *breaking) admit(req *http.Request, tickets []ticket) (_ []ticket, force bool, _ error) {
-	keys, n := b.shared.keys.before(req)
-	if f, k, state := b.shared.force(keys[:n]); f != nil {
-		if state == Open {
-			return tickets, true, b.refuse(req, k, f.verdict(), &OpenError{RetryAfter: f.left()})
-		}
-		return tickets, true, nil
-	}
-	for _, br := range b.shared.breakers {
-		if br.circuits.empty() {
-			continue
-		}
-		for _, k := range keys[:n] {
-			c := br.circuits.find(k)
-			if c == nil {
-				continue
-			}
-			p, err := b.pass(req, k, br, c)
-			if p != nil {
-				tickets = append(tickets, ticket{p, c, br, k})
-			}
-			if err != nil {
-				return tickets, false, err
-			}
-		}
-	}
-	return tickets, false, nil
-}
-
-// pass gets a request through one circuit, now or when it is its turn.
-func (b *breaking) pass(req *http.Request, k key, br *breaker, c *circuit) (*pass, error) {
-	p, h, refusal := c.admit(br.rule, left(req))
-	switch {
-	case refusal != nil:
-		return nil, b.refuse(req, k, c.cause(), refusal)
-	case h == nil:
-		return p, nil
-	}
-	begin, cause := time.Now(), c.cause()
-	p, err := h.wait(req, br.rule.Hold)
-	if b.hooks.Wait != nil {
-		b.hooks.Wait(req.Context(), WaitInfo{
-			Request: req, Key: k.String(), Verdict: cause, Duration: time.Since(begin), Sent: p != nil && err == nil,
-		})
-	}
-	if err == nil && p == nil {
-		err = b.refuse(req, k, c.cause(), c.refusal())
-	}
-	return p, err
+	s.forced.sweep((*forced).spare)
 }
 
 // report tells the circuits what came of an attempt: those that it has a ticket for, and those that it turns out to belong to.
@@ -241,7 +162,7 @@ func (b *breaking) report(req *http.Request, resp *http.Response, v classify.Ver
 // remember tells a failure to the circuit of its key.
 func (b *breaking) remember(req *http.Request, resp *http.Response, br *breaker, about key, v classify.Verdict) {
 	for range 3 { // a circuit that was retired in this very moment is looked up again
-		c := br.circuits.make(about, func() *circuit { return &circuit{} })
+		c := br.circuits.make(about, func() *circuit { return &circuit{rule: br.rule, seen: time.Now()} })
 		if c == nil || b.settle(req, resp, ticket{nil, c, br, about}, failure, v) {
 			break
 		}
@@ -257,8 +178,8 @@ func (b *breaking) settle(req *http.Request, resp *http.Response, t ticket, o ou
 	if healthy {
 		t.breaker.circuits.drop(t.key, t.circuit, (*circuit).retire)
 	}
-	if resp != nil && change.opened && v.RetryAfter < change.hold {
-		// Nobody should come back before the breaker lets them through, the caller of this attempt included.
+	if resp != nil && change.opened && max(v.RetryAfter, classify.Of(resp, nil).RetryAfter) < change.hold {
+		// Nobody should come back before every breaker lets them through, the caller of this attempt included.
 		v.RetryAfter = change.hold
 		classify.Attach(resp, v)
 	}

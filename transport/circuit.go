@@ -31,12 +31,13 @@ type circuit struct {
 	closing  *closing         // after a trip; nil once all may pass again
 	held     list.List        // of *held, first come first
 	alarm    alarm            // runs advance, as long as somebody is held
+	seen     time.Time        // when somebody asked or reported last
 	retired  bool             // no longer in the registry
 }
 
 // closing is the time after a trip, in which the requests in flight are bounded so that not all come at once.
 type closing struct {
-	limit  int // grows with each success
+	limit  int // grows with each success; 0 is no bound
 	flying int
 	ends   time.Time
 	pace   time.Duration // between two requests, if the answer that caused the trip advertised a rate
@@ -63,21 +64,18 @@ type pass struct {
 func (c *circuit) admit(rule policy.Breaker, patience time.Duration) (*pass, *held, *OpenError) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.rule = rule
 	now := time.Now()
+	c.rule, c.seen = rule, now
 	if c.held.Len() == 0 {
 		if p := c.try(now); p != nil {
 			return p, nil, nil
 		}
 	}
-	left := max(0, c.until.Sub(now))
-	if c.closing != nil {
-		left = max(0, c.closing.next.Sub(now))
+	patience = min(rule.Hold, patience-1) // a turn at the deadline is too late
+	if rule.Hold > 0 && c.turn(now, c.held.Len()).Sub(now) <= patience && !c.retired {
+		return nil, c.hold(now, patience), nil
 	}
-	if wait := left + time.Duration(c.held.Len())*c.pace(); rule.Hold > 0 && wait <= min(rule.Hold, patience) && !c.retired {
-		return nil, c.hold(), nil
-	}
-	return nil, nil, &OpenError{RetryAfter: left}
+	return nil, nil, c.refused(now)
 }
 
 // try returns the pass of an attempt if it may be sent now, else nil.
@@ -94,7 +92,7 @@ func (c *circuit) try(now time.Time) *pass {
 	if cl == nil {
 		return &pass{circuit: c}
 	}
-	if cl.flying >= cl.limit && now.Before(cl.ends) || now.Before(cl.next) {
+	if cl.full() && now.Before(cl.ends) || now.Before(cl.next) {
 		return nil
 	}
 	cl.flying++
@@ -110,7 +108,8 @@ func (c *circuit) settle(p *pass, o outcome, v classify.Verdict, rule policy.Bre
 	if c.retired {
 		return change{}, false, false
 	}
-	c.rule = rule
+	now := time.Now()
+	c.rule, c.seen = rule, now
 	before, trip := c.state(), c.trip
 	if p.late() && (o != failure || v.RetryAfter <= 0) {
 		o = neutral
@@ -121,7 +120,7 @@ func (c *circuit) settle(p *pass, o outcome, v classify.Verdict, rule policy.Bre
 		c.fail(probe, v)
 	case success:
 		if c.state() == Closed { // all along, or after enough probes
-			c.close()
+			c.close(now)
 		}
 	case neutral:
 	}
@@ -129,8 +128,23 @@ func (c *circuit) settle(p *pass, o outcome, v classify.Verdict, rule policy.Bre
 	if ch.to == Open {
 		ch.hold = time.Until(c.until)
 	}
-	c.advance()
+	c.advance(now)
 	return ch, c.healthy(), true
+}
+
+// release takes back a pass whose request came to nothing.
+func (c *circuit) release(p *pass) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p.end(neutral)
+	c.advance(time.Now())
+}
+
+// lends reports whether the pass stands for a slot that the circuit waits for.
+func (c *circuit) lends(p *pass) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return p.closing != nil && p.closing == c.closing || p.probe != nil && p.probe.done != nil && p.probe.trip == c.trip
 }
 
 // lent reports whether the pass stands for a slot that has to come back.
@@ -149,7 +163,7 @@ func (p *pass) end(o outcome) bool {
 	if cl := p.closing; cl != nil {
 		p.closing = nil
 		cl.flying--
-		if o == success {
+		if o == success && cl.limit > 0 {
 			cl.limit++
 		}
 		return false
@@ -170,28 +184,33 @@ func (c *circuit) fail(probe bool, v classify.Verdict) {
 		}
 		hold = c.rule.Open + time.Duration(rand.Float64()*float64(c.rule.Jitter)*float64(c.rule.Open))
 	}
-	until := time.Now().Add(hold)
-	if !probe && c.trip != nil && until.Before(c.until) {
+	hold = max(hold, minHold)
+	if !probe && c.trip != nil && time.Now().Add(hold).Before(c.until) {
 		return
 	}
-	c.trip, c.until, c.verdict, c.failures, c.closing = newTrip(hold, c.rule.Probes), until, public(v), 0, nil
+	c.trip, c.verdict, c.failures, c.closing = newTrip(hold, c.rule.Probes), public(v), 0, nil
+	c.until = time.Now().Add(hold) // not before the trip would let a probe through
+	c.sift()
 }
 
 // close goes on after a success: from a trip that is over to letting requests back in, and from there to health.
-func (c *circuit) close() {
+func (c *circuit) close(now time.Time) {
 	c.failures = 0
-	now := time.Now()
-	switch cl := c.closing; {
+	switch cl, pace := c.closing, c.pace(); {
 	case c.trip != nil:
-		c.trip = nil
-		if c.rule.Window > 0 || c.held.Len() > 0 {
-			c.closing = &closing{limit: 2 * c.rule.Probes, ends: now.Add(c.rule.Open), pace: c.pace()}
-			c.closing.next = now.Add(c.closing.pace)
+		if c.rule.Window > 0 || pace > 0 && c.held.Len() > 0 {
+			c.closing = &closing{
+				limit: min(2*c.rule.Probes, c.rule.Window), ends: now.Add(c.rule.Open), pace: pace, next: c.trip.last.Add(pace),
+			}
 		}
+		c.trip = nil
 	case cl != nil && c.held.Len() == 0 && (cl.limit >= c.rule.Window || !now.Before(cl.ends)):
 		c.closing = nil
 	}
 }
+
+// full reports whether there are as many requests in flight as the window allows.
+func (cl *closing) full() bool { return cl.limit > 0 && cl.flying >= cl.limit }
 
 func (c *circuit) healthy() bool { return c.trip == nil && c.closing == nil && c.failures == 0 }
 
@@ -222,14 +241,22 @@ func (c *circuit) reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.failures, c.trip, c.closing = 0, nil, nil
-	c.advance()
+	c.advance(time.Now())
 }
 
 // refusal says how long it still refuses.
 func (c *circuit) refusal() *OpenError {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return &OpenError{RetryAfter: max(0, time.Until(c.until))}
+	return c.refused(time.Now())
+}
+
+func (c *circuit) refused(now time.Time) *OpenError {
+	end := c.until
+	if c.trip == nil && c.closing != nil {
+		end = c.closing.next
+	}
+	return &OpenError{RetryAfter: max(0, end.Sub(now))}
 }
 
 // retire marks the circuit as gone if its key is healthy, and reports whether it is.
@@ -246,7 +273,29 @@ func (c *circuit) retire() bool {
 func (c *circuit) spare() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	idle := c.held.Len() == 0 && (c.trip == nil || c.trip.state == Open && !time.Now().Before(c.until))
+	idle := c.idle(time.Now())
 	c.retired = c.retired || idle
 	return idle
+}
+
+// stale marks the circuit as gone if it can be forgotten because nobody has asked for a long time, and reports whether it can.
+func (c *circuit) stale() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	stale := c.idle(now) && min(now.Sub(c.seen), now.Sub(c.until)) > c.rule.MaxOpen
+	c.retired = c.retired || stale
+	return stale
+}
+
+func (c *circuit) idle(now time.Time) bool {
+	switch {
+	case c.held.Len() > 0:
+		return false
+	case c.trip == nil:
+		return true
+	case c.trip.state == Open:
+		return !now.Before(c.until)
+	}
+	return !c.trip.probing(now, c.rule.Open)
 }

@@ -10,10 +10,20 @@ import (
 
 // forced is an operator's word about a key, which goes before every breaker's own.
 type forced struct {
-	mu    sync.Mutex
-	state State // Open or Closed
-	until time.Time
+	mu      sync.Mutex
+	state   State // Open or Closed
+	until   time.Time
+	retired bool // no longer in the registry
 }
+
+// word is what an operator says at a moment. The zero value is nothing.
+type word struct {
+	state State // Open or Closed
+	left  time.Duration
+}
+
+func (w word) holds() bool  { return w.left > 0 }
+func (w word) closed() bool { return w.holds() && w.state == Closed }
 
 // ForceOpen refuses all requests of a key for d, whatever they are answered: nothing is sent to it. Zero or less for d is
 // until [Shared.Reset]. The key is what [Shared.Snapshot] and hooks call it: "https://api.example.com" for a server,
@@ -34,14 +44,21 @@ func (s *Shared) forceTo(state State, name string, d time.Duration) error {
 	if d <= 0 {
 		d = maxForce
 	}
-	word := forced{state: state, until: time.Now().Add(d)}
-	f := s.forced.make(key{name: name}, func() *forced { return &word })
-	if f == nil {
-		return errors.New("transport: too many keys are forced: reset some first")
+	until := time.Now().Add(d)
+	for said := false; !said; { // one that is forgotten in this very moment is made anew
+		f := s.forced.make(key{name: name}, func() *forced { return &forced{} })
+		if f == nil {
+			return errors.New("transport: too many keys are forced: reset some first")
+		}
+		said = f.say(state, until)
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.state, f.until = state, word.until
+	for _, b := range s.breakers {
+		b.circuits.each(func(k key, c *circuit) {
+			if k.String() == name || k.of(whole, "").String() == name {
+				c.dismiss() // they see for themselves what was said
+			}
+		})
+	}
 	return nil
 }
 
@@ -63,42 +80,52 @@ func (s *Shared) Reset(name string) {
 	}
 }
 
-// force returns the operator's word about one of the keys, if there is one.
-func (s *Shared) force(keys []key) (f *forced, k key, state State) {
+// force returns what an operator says about the keys. That one of them is open goes before that another is closed.
+func (s *Shared) force(keys []key) (said word, about key) {
 	if s.forced.empty() {
-		return nil, key{}, Closed
+		return word{}, key{}
 	}
 	for _, k := range keys {
 		name := key{name: k.String()}
 		f := s.forced.find(name)
-		switch state, left := f.word(); {
-		case left > 0:
-			return f, k, state
-		case f != nil:
+		if f == nil {
+			continue
+		}
+		switch w := f.word(); {
+		case !w.holds():
 			s.forced.drop(name, f, (*forced).spare)
+		case !said.holds() || w.state == Open && said.state == Closed:
+			said, about = w, k
 		}
 	}
-	return nil, key{}, Closed
+	return said, about
 }
 
-// word is the state that holds, and for how long yet.
-func (f *forced) word() (State, time.Duration) {
-	if f == nil {
-		return Closed, 0
-	}
+// say changes the operator's word. It reports false if it is no longer in the registry.
+func (f *forced) say(state State, until time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.state, max(0, time.Until(f.until))
+	if !f.retired {
+		f.state, f.until = state, until
+	}
+	return !f.retired
 }
 
-func (f *forced) left() time.Duration {
-	_, left := f.word()
-	return left
+func (f *forced) word() word {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return word{f.state, max(0, time.Until(f.until))}
 }
 
-// spare reports whether the operator's word no longer holds.
-func (f *forced) spare() bool { return f.left() == 0 }
+// spare marks the operator's word as gone if it no longer holds, and reports whether it is.
+func (f *forced) spare() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.retired = f.retired || !time.Now().Before(f.until)
+	return f.retired
+}
 
-func (*forced) verdict() classify.Verdict {
+// verdict is that of the refusals.
+func (word) verdict() classify.Verdict {
 	return classify.Verdict{Kind: classify.PolicyViolation, Code: "forced_open"}
 }

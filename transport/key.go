@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -30,6 +31,50 @@ func ForGrant(ctx context.Context, id string) context.Context {
 
 type grantKey struct{}
 
+// Key names what calls share: something of the user's own, or a server, or a grant or a policy of a server.
+type Key struct {
+	Own    string // what [Keys].Key named; the other fields are then empty
+	Server string // scheme, host and port, such as "https://api.example.com"
+	Grant  string // of the server; empty for all of it, and for a policy
+	Policy string // of the server; empty for all of it, and for a grant
+}
+
+// String returns the name that hooks are told, and that [Shared.ForceOpen] and its like take.
+func (k Key) String() string {
+	switch {
+	case k.Grant != "":
+		return k.Server + " grant " + k.Grant
+	case k.Policy != "":
+		return k.Server + " policy " + k.Policy
+	}
+	return k.Own + k.Server
+}
+
+// compare orders keys by their names.
+func (k Key) compare(l Key) int {
+	return cmp.Or(cmp.Compare(k.Own+k.Server, l.Own+l.Server), cmp.Compare(k.Policy, l.Policy), cmp.Compare(k.Grant, l.Grant))
+}
+
+// keyOf returns the key of a name. A name that is not spelled as a server's or its part's is a user's own.
+func keyOf(name string) Key {
+	server, part, _ := strings.Cut(name, " ")
+	scheme, host, _ := strings.Cut(server, "://")
+	if scheme != "http" && scheme != "https" || host == "" || strings.ContainsAny(host, "/?#@\\") {
+		return Key{Own: name}
+	}
+	k := Key{Server: server}
+	switch what, id, _ := strings.Cut(part, " "); what {
+	case "grant":
+		k.Grant = id
+	case "policy":
+		k.Policy = id
+	}
+	if k.String() != name {
+		return Key{Own: name}
+	}
+	return k
+}
+
 // key names what is shared between calls. A struct, so that the usual key, a host, costs no allocation.
 type key struct {
 	scheme string // empty for a key of the user's own
@@ -47,19 +92,22 @@ const (
 	ofPolicy
 )
 
-func (k key) String() string {
-	s := k.name
-	if k.scheme != "" {
-		s = k.scheme + "://" + k.name
+func (k key) String() string { return k.public().String() }
+
+// public returns the key as others get to see it.
+func (k key) public() Key {
+	if k.scheme == "" {
+		return Key{Own: k.name}
 	}
+	p := Key{Server: k.scheme + "://" + k.name}
 	switch k.sort {
 	case ofGrant:
-		s += " grant " + k.part
+		p.Grant = k.part
 	case ofPolicy:
-		s += " policy " + k.part
+		p.Policy = k.part
 	case whole:
 	}
-	return s
+	return p
 }
 
 // of returns the key of a part of a server.
@@ -166,13 +214,16 @@ func (k key) canonical() key {
 	if k.scheme == "" {
 		return k
 	}
-	scheme, host := strings.ToLower(k.scheme), strings.ToLower(k.name)
-	port := ""
-	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
-		host, port = host[:i], host[i:]
+	scheme, name := strings.ToLower(k.scheme), strings.ToLower(k.name)
+	host, port := name, ""
+	if i := strings.LastIndexByte(name, ':'); i >= 0 && !strings.HasSuffix(name, "]") {
+		host, port = name[:i], name[i:]
 	}
-	if scheme == "http" && port == ":80" || scheme == "https" && port == ":443" {
-		port = ""
+	if port == ":" || scheme == "http" && port == ":80" || scheme == "https" && port == ":443" {
+		name, port = host, ""
 	}
-	return key{scheme: scheme, name: strings.TrimSuffix(host, ".") + port}
+	if bare, ok := strings.CutSuffix(host, "."); ok {
+		name = bare + port
+	}
+	return key{scheme: scheme, name: name}
 }

@@ -5,11 +5,14 @@ import (
 	"maps"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 const (
 	maxKeys      = 16 * 1024 // how many keys a registry remembers
 	skipWhenFull = 100       // how many further keys go without before a full shard is looked through again
+	maxLook      = 64        // how many values of a shard are looked at, at once
+	sweepEvery   = time.Second
 )
 
 // registry holds what is shared by the calls of a key, in shards, so that calls of different keys do not wait for each other.
@@ -18,6 +21,8 @@ type registry[V any] struct {
 	spare func(*V) bool // whether a value may be forgotten; it is then never used again
 
 	seed   maphash.Seed
+	epoch  time.Time
+	swept  atomic.Int64 // when sweep looked last, since the epoch
 	size   atomic.Int64
 	shards [16]shard[V]
 }
@@ -29,7 +34,7 @@ type shard[V any] struct {
 }
 
 func newRegistry[V any](spare func(*V) bool) *registry[V] {
-	return &registry[V]{spare: spare, seed: maphash.MakeSeed()}
+	return &registry[V]{spare: spare, seed: maphash.MakeSeed(), epoch: time.Now()}
 }
 
 // empty reports whether there is no value at all: one atomic load.
@@ -51,15 +56,20 @@ func (r *registry[V]) find(k key) *V {
 // that cannot be spared.
 func (r *registry[V]) make(k key, fresh func() *V) *V {
 	s := r.shard(k)
-	if s.skip.Load() > 0 && s.skip.Add(-1) >= 0 {
-		return nil
+	if s.skip.Load() > 0 {
+		if v := r.find(k); v != nil {
+			return v
+		}
+		if s.skip.Add(-1) >= 0 {
+			return nil
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if v := s.values[k]; v != nil {
 		return v
 	}
-	if len(s.values) >= maxKeys/len(r.shards) && !r.evict(s) {
+	if len(s.values) >= maxKeys/len(r.shards) && r.thin(s, 1, r.spare) == 0 {
 		s.skip.Store(skipWhenFull)
 		return nil
 	}
@@ -72,20 +82,38 @@ func (r *registry[V]) make(k key, fresh func() *V) *V {
 	return v
 }
 
-// evict drops one value that can be spared. It looks at a few, in random order.
-func (r *registry[V]) evict(s *shard[V]) bool {
+// thin drops up to n values of a shard that may go, as gone says. It looks at a few, in random order.
+func (r *registry[V]) thin(s *shard[V], n int, gone func(*V) bool) (dropped int) {
 	looked := 0
 	for k, v := range s.values {
-		if r.spare(v) {
-			delete(s.values, k)
-			r.size.Add(-1)
-			return true
-		}
-		if looked++; looked == 64 {
+		if looked == maxLook || dropped == n {
 			break
 		}
+		looked++
+		if gone(v) {
+			delete(s.values, k)
+			dropped++
+		}
 	}
-	return false
+	r.size.Add(-int64(dropped))
+	return dropped
+}
+
+// sweep drops values that may go, as gone says. It looks at a few of each shard, and only if it has not done so for a while.
+func (r *registry[V]) sweep(gone func(*V) bool) {
+	if r.empty() {
+		return
+	}
+	last, now := r.swept.Load(), int64(time.Since(r.epoch))
+	if now-last < int64(sweepEvery) || !r.swept.CompareAndSwap(last, now) {
+		return
+	}
+	for i := range r.shards {
+		s := &r.shards[i]
+		s.mu.Lock()
+		r.thin(s, maxLook, gone)
+		s.mu.Unlock()
+	}
 }
 
 // each calls f for every value, under no lock.

@@ -20,7 +20,7 @@ type Snapshot struct {
 
 // ForcedStatus is an operator's word about a key.
 type ForcedStatus struct {
-	Key   string
+	Key   Key
 	State State // Open or Closed
 	Until time.Time
 }
@@ -28,7 +28,7 @@ type ForcedStatus struct {
 // BreakerStatus is what a breaker knows about a key.
 type BreakerStatus struct {
 	Name     string // the breaker's, in the policy
-	Key      string
+	Key      Key
 	State    State
 	Until    time.Time        // when it begins to probe; zero unless it is open
 	Failures int              // in a row, while it is closed
@@ -41,7 +41,7 @@ type BreakerStatus struct {
 
 // GateStatus is what the calls on a grant are doing.
 type GateStatus struct {
-	Key     string
+	Key     Key
 	Closed  bool // one of them asks, and the others wait for it; otherwise those who waited are being sent
 	Waiting int
 	Flying  int // sent and without an answer
@@ -49,7 +49,7 @@ type GateStatus struct {
 
 // BudgetStatus is a retry budget.
 type BudgetStatus struct {
-	Key              string
+	Key              Key
 	Tokens, Capacity float64 // in hand, and at most
 }
 
@@ -57,34 +57,34 @@ type BudgetStatus struct {
 func (s *Shared) Snapshot() Snapshot {
 	snap := Snapshot{Time: time.Now()}
 	s.forced.each(func(k key, f *forced) {
-		if state, left := f.word(); left > 0 {
-			snap.Forced = append(snap.Forced, ForcedStatus{k.String(), state, snap.Time.Add(left)})
+		if w := f.word(); w.holds() {
+			snap.Forced = append(snap.Forced, ForcedStatus{keyOf(k.name), w.state, snap.Time.Add(w.left)})
 		}
 	})
 	for _, b := range s.breakers {
-		b.circuits.each(func(k key, c *circuit) { snap.Breakers = append(snap.Breakers, c.status(b.rule.Name, k)) })
+		b.circuits.each(func(k key, c *circuit) { snap.Breakers = append(snap.Breakers, c.status(b.rule.Name, k, snap.Time)) })
 	}
 	s.gates.each(func(k key, g *gate) { snap.Gates = append(snap.Gates, g.status(k)) })
 	s.budgets.each(func(b BudgetStatus) { snap.Budgets = append(snap.Budgets, b) })
 
-	slices.SortFunc(snap.Forced, func(a, b ForcedStatus) int { return cmp.Compare(a.Key, b.Key) })
+	slices.SortFunc(snap.Forced, func(a, b ForcedStatus) int { return a.Key.compare(b.Key) })
 	slices.SortFunc(snap.Breakers, func(a, b BreakerStatus) int {
-		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(a.Key.compare(b.Key), cmp.Compare(a.Name, b.Name))
 	})
-	slices.SortFunc(snap.Gates, func(a, b GateStatus) int { return cmp.Compare(a.Key, b.Key) })
-	slices.SortFunc(snap.Budgets, func(a, b BudgetStatus) int { return cmp.Compare(a.Key, b.Key) })
+	slices.SortFunc(snap.Gates, func(a, b GateStatus) int { return a.Key.compare(b.Key) })
+	slices.SortFunc(snap.Budgets, func(a, b BudgetStatus) int { return a.Key.compare(b.Key) })
 	return snap
 }
 
-func (c *circuit) status(name string, k key) BreakerStatus {
+func (c *circuit) status(name string, k key, now time.Time) BreakerStatus {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := BreakerStatus{
-		Name: name, Key: k.String(), State: c.state(), Failures: c.failures, Held: c.held.Len(), Verdict: c.verdict,
+		Name: name, Key: k.public(), State: c.state(), Failures: c.failures, Held: c.held.Len(), Verdict: c.verdict,
 	}
 	switch {
 	case s.State == Open:
-		s.Until = c.until
+		s.Until = now.Add(c.until.Sub(now)) // by the clock on the wall as it is now
 	case c.trip != nil:
 		s.Probes = len(c.trip.leases)
 	case c.closing != nil && c.rule.Window > 0:
@@ -96,7 +96,7 @@ func (c *circuit) status(name string, k key) BreakerStatus {
 func (g *gate) status(k key) GateStatus {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return GateStatus{Key: k.String(), Closed: g.probe != nil, Waiting: g.waiting.Len(), Flying: g.flying.Len()}
+	return GateStatus{Key: k.public(), Closed: g.probe != nil, Waiting: g.waiting.Len(), Flying: g.flying.Len()}
 }
 
 // each calls f for every budget, under no lock, by the usual spelling of its server.
@@ -109,7 +109,7 @@ func (bs *budgets) each(f func(BudgetStatus)) {
 			return
 		}
 		b.mu.Lock()
-		s := BudgetStatus{Key: k.String(), Tokens: b.b.Tokens(), Capacity: b.b.Capacity()}
+		s := BudgetStatus{Key: k.public(), Tokens: b.b.Tokens(), Capacity: b.b.Capacity()}
 		b.mu.Unlock()
 		f(s)
 	})

@@ -235,7 +235,7 @@ func TestLogSaysWhatHappenedAndNoSecret(t *testing.T) {
 level=INFO msg="call succeeded after retries" method=GET host=backend.example attempts=2 status=200 kind=unclassified action=none reason=succeeded duration=200ms waited=200ms
 level=DEBUG msg="attempt failed, trying again" method=GET host=backend.example attempt=1 status=503 kind=backend_unavailable duration=0s pause=200ms
 level=WARN msg="call failed after retries" method=GET host=backend.example attempts=2 status=503 kind=backend_unavailable action=retry reason=exhausted duration=200ms waited=200ms
-level=WARN msg="breaker changed its state" from=closed to=open kind=policy_rate_limit hold=30s
+level=WARN msg="breaker changed its state" breaker=rate_limit from=closed to=open kind=policy_rate_limit hold=30s
 level=INFO msg="call failed" method=GET host=backend.example attempts=1 status=429 kind=policy_rate_limit action=wait reason=retry_after_too_long duration=0s waited=0s
 level=WARN msg="breaker refused an attempt" method=GET host=backend.example kind=policy_rate_limit retry_after=30s
 level=INFO msg="call failed" method=GET host=backend.example attempts=1 status=0 kind=policy_rate_limit action=wait reason=refused duration=0s waited=0s

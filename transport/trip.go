@@ -12,9 +12,13 @@ import (
 // of its own: so each trip holds for as long as its cause asks. Its methods are called under the circuit's lock.
 type trip struct {
 	breaker *gobreaker.TwoStepCircuitBreaker[struct{}]
-	state   State    // as gobreaker said last; asking it would move it on
-	leases  []*lease // of the probes under way, oldest first
+	state   State     // as gobreaker said last; asking it would move it on
+	leases  []*lease  // of the probes under way, oldest first
+	last    time.Time // when the last probe was let through
 }
+
+// minHold is the shortest time that a trip is open.
+const minHold = time.Microsecond
 
 var (
 	errFailure = errors.New("failure")
@@ -25,8 +29,8 @@ var (
 func newTrip(hold time.Duration, probes int) *trip {
 	t := &trip{}
 	t.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
-		MaxRequests:   uint32(probes),                  //nolint:gosec // policy.Set.Validate bounds it
-		Timeout:       max(hold, time.Microsecond) - 1, // gobreaker is open up to and including the end of its timeout
+		MaxRequests:   uint32(probes),         //nolint:gosec // policy.Set.Validate bounds it
+		Timeout:       max(hold, minHold) - 1, // gobreaker is open up to and including the end of its timeout
 		ReadyToTrip:   func(gobreaker.Counts) bool { return true },
 		IsExcluded:    func(err error) bool { return errors.Is(err, errNeutral) },
 		OnStateChange: func(_ string, _, to gobreaker.State) { t.state = stateOf(to) },
@@ -76,7 +80,7 @@ func (t *trip) admit(patience time.Duration) *lease {
 		return nil
 	}
 	l := &lease{trip: t, since: time.Now(), done: done}
-	t.leases = append(t.leases, l)
+	t.leases, t.last = append(t.leases, l), l.since
 	return l
 }
 
@@ -97,4 +101,10 @@ func (t *trip) nextLoss(patience time.Duration) time.Time {
 		return time.Time{}
 	}
 	return t.leases[0].since.Add(patience)
+}
+
+// probing reports whether a probe is under way that has its slot to itself.
+func (t *trip) probing(now time.Time, patience time.Duration) bool {
+	n := len(t.leases)
+	return n > 0 && now.Sub(t.leases[n-1].since) < patience
 }
