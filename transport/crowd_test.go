@@ -155,8 +155,14 @@ func (c *crowd) send(ctx context.Context, url string) *caller {
 	return c.sendAs(c, req, body)
 }
 
-// sendAs begins a call through another chain on the same state.
+// sendAs begins a call through another chain on the same state, and returns when it waits for something.
 func (c *crowd) sendAs(rt http.RoundTripper, req *http.Request, body *closeCounter) *caller {
+	call := c.begin(rt, req, body)
+	synctest.Wait()
+	return call
+}
+
+func (c *crowd) begin(rt http.RoundTripper, req *http.Request, body *closeCounter) *caller {
 	call := &caller{body: body, done: make(chan struct{})}
 	go func() {
 		defer close(call.done)
@@ -169,7 +175,6 @@ func (c *crowd) sendAs(rt http.RoundTripper, req *http.Request, body *closeCount
 		call.err = errors.New("the goroutine was ended")
 		call.status, call.err = exchange(rt, req)
 	}()
-	synctest.Wait()
 	return call
 }
 

@@ -99,11 +99,8 @@ func (c *circuit) nextTurn(now time.Time) time.Time {
 func (c *circuit) ring() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := time.Now()
-	if !now.Before(c.alarm.at) { // else it has been set to a later time, and will ring again
-		c.alarm.rang()
-	}
-	c.advance(now)
+	c.alarm.set(time.Time{}, nil) // if it has been set to a later time meanwhile, advance sets it again
+	c.advance(time.Now())
 }
 
 // pace is the time between two requests at the rate that the answer which opened the circuit advertised; 0 if it told none,

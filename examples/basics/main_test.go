@@ -13,7 +13,7 @@ func TestRun(t *testing.T) {
 	if err := run(&out); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := out.String(), "ok: 200 OK\nsend the user through Connect again for g2\n"; got != want {
+	if got, want := out.String(), "ok: 200 OK\nsend the user through Connect again for g2\nok: 200 OK\n"; got != want {
 		t.Errorf("printed %q, want %q", got, want)
 	}
 }
