@@ -109,7 +109,8 @@ func (bs *budgets) each(f func(BudgetStatus)) {
 			return
 		}
 		b.mu.Lock()
-		s := BudgetStatus{Key: k.public(), Tokens: b.b.Tokens(), Capacity: b.b.Capacity()}
+		s := BudgetStatus{Key: k.public(), Capacity: b.b.Capacity()}
+		s.Tokens = min(b.b.Tokens(), s.Capacity) // what is above is lost when next a retry asks
 		b.mu.Unlock()
 		f(s)
 	})

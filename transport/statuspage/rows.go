@@ -55,6 +55,9 @@ type (
 	}
 )
 
+// Due reports whether the breaker waits for nothing but a request to probe with.
+func (b breaker) Due() bool { return b.Left != nil && *b.Left == 0 }
+
 // rows makes rows of what is known at a moment.
 type rows struct {
 	now      time.Time

@@ -389,3 +389,54 @@ func TestHandlerWithoutSharedIsAMistake(t *testing.T) {
 	}()
 	statuspage.Handler(nil, statuspage.Options{})
 }
+
+func TestNamesGivenToForceKeepTheirSpelling(t *testing.T) {
+	tests := []struct {
+		name, key string
+		want      transport.Key
+	}{
+		{"a server", "https://api.example:8443", transport.Key{Server: "https://api.example:8443"}},
+		{"a grant of a server", "http://h grant g policy p", transport.Key{Server: "http://h", Grant: "g policy p"}},
+		{"a policy of a server", "https://h policy p", transport.Key{Server: "https://h", Policy: "p"}},
+		{"a part without name", "https://h grant ", transport.Key{Own: "https://h grant "}},
+		{"a part of another kind", "https://h tenant t", transport.Key{Own: "https://h tenant t"}},
+		{"a URL with a path", "https://h/secret", transport.Key{Own: "https://h/secret"}},
+		{"a URL with a password", "https://u:p@h", transport.Key{Own: "https://u:p@h"}},
+		{"another scheme", "tenant://t", transport.Key{Own: "tenant://t"}},
+		{"a word", "tenant-1", transport.Key{Own: "tenant-1"}},
+		{"a space", " ", transport.Key{Own: " "}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := transport.NewShared(nil, transport.Keys{})
+			if err := s.ForceOpen(tt.key, time.Minute); err != nil {
+				t.Fatal(err)
+			}
+			got := s.Snapshot().Forced
+			if len(got) != 1 || got[0].Key != tt.want || got[0].Key.String() != tt.key {
+				t.Fatalf("got %+v, want %+v, spelled %q", got, tt.want, tt.key)
+			}
+			if s.Reset(got[0].Key.String()); len(s.Snapshot().Forced) != 0 {
+				t.Error("still forced, want the name that is shown to be the one that Reset takes")
+			}
+		})
+	}
+}
+
+// Tokens beyond what the traffic of the last window allows are lost, and are not shown as being in hand.
+func TestBudgetHasNoMoreThanItsCapacity(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := transport.NewShared(nil, transport.Keys{})
+		rt := chain(t, s, transporttest.Play(transporttest.Answer(200, "")).Repeat())
+		for range 200 {
+			send(t.Context(), rt, server)
+		}
+		time.Sleep(time.Hour)
+		send(t.Context(), chain(t, s, transporttest.Play(transporttest.Canned("rate_limit_exceeded").Header("Retry-After", "600"))), server)
+		for _, b := range s.Snapshot().Budgets {
+			if b.Tokens > b.Capacity {
+				t.Errorf("%v of %v tokens, want no more than the capacity", b.Tokens, b.Capacity)
+			}
+		}
+	})
+}
