@@ -6,54 +6,65 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/steadytrip/steadytrip/classify"
 	"github.com/steadytrip/steadytrip/transport"
 )
 
-// Hooks returns hooks that describe each call on the active span of its context. Join them with your own
-// by [transport.JoinHooks]. They set attributes only: the span's status and its end stay its owner's.
-func Hooks() transport.Hooks {
-	return transport.Hooks{Call: describe}
+// Hooks returns the hooks of a chain made by hand: they count what refuses attempts, what makes them wait and how breakers change,
+// and write the last change of a breaker on the active span of the call. Join them with your own by [transport.JoinHooks].
+//
+// Without [Calls] further out they also count calls, and describe each on the active span of its context, such as the one
+// that a server handler has started: by attributes, its status and its end stay its owner's. With Calls they leave that to it.
+// They make the chain tell of every call, which costs two allocations for each.
+func Hooks(opts Options) transport.Hooks {
+	t := newTelemetry(opts)
+	hooks := t.events()
+	hooks.Call = t.callEnded
+	return hooks
 }
 
-func describe(ctx context.Context, info transport.CallInfo) {
-	span := trace.SpanFromContext(ctx)
-	if !span.IsRecording() {
+// events returns the hooks that tell what [Calls] cannot see.
+func (t *telemetry) events() transport.Hooks {
+	return transport.Hooks{Refuse: t.refused, Wait: t.waited, Breaker: t.changed}
+}
+
+// callEnded describes a call of a chain without Calls.
+func (t *telemetry) callEnded(ctx context.Context, i transport.CallInfo) {
+	if callOf(ctx) != nil {
 		return
 	}
-	set := make([]attribute.KeyValue, 0, 6)
-	set = append(set,
-		attribute.Int("steadytrip.attempts", info.Attempts),
-		attribute.String("steadytrip.stop_reason", info.Reason.String()),
-	)
-	if v := info.Verdict; v.Kind.Failure() {
-		set = append(set,
-			attribute.String("steadytrip.kind", v.Kind.String()),
-			attribute.String("steadytrip.action", v.Action().String()),
-		)
-		if ownCode(v) {
-			set = append(set, attribute.String("steadytrip.code", v.Code))
-		}
+	e := ending{
+		status: i.Status, err: i.Err, verdict: i.Verdict, reason: i.Reason, attempts: i.Attempts, retries: max(0, i.Attempts-1),
+		duration: i.Duration, paused: i.Waited,
 	}
-	if info.Waited > 0 {
-		set = append(set, attribute.Int64("steadytrip.wait_ms", info.Waited.Milliseconds()))
-	}
-	span.SetAttributes(set...)
+	t.describe(i.Request, trace.SpanFromContext(ctx), &e, false)
+	t.meters.ended(ctx, &e)
 }
 
-// ownCode reports whether the verdict's code is a word of steadytrip's tables. What a server made up stays out of telemetry.
-func ownCode(v classify.Verdict) bool {
-	if v.Code == "" {
-		return false
-	}
-	local := v.Kind.Is(classify.Network) || v.Kind.Is(classify.AlterValue) || v.Kind.Is(classify.Canceled)
-	return local || knownCodes[v.Code]
+func (t *telemetry) refused(ctx context.Context, _ transport.RefuseInfo) {
+	t.meters.refused(ctx, waits[atBreaker])
 }
 
-var knownCodes = func() map[string]bool {
-	known := map[string]bool{}
-	for _, row := range classify.Codes() {
-		known[row.Code] = true
+func (t *telemetry) waited(ctx context.Context, i transport.WaitInfo) {
+	w := atBreaker
+	if i.Gate {
+		w = atGate
 	}
-	return known
-}()
+	t.meters.waited(ctx, w, i.Duration)
+	if i.Gate && !i.Sent && gaveUp(i.Request) == nil {
+		t.meters.refused(ctx, waits[atGate])
+	}
+	if c := callOf(ctx); c != nil {
+		c.waited(i)
+	}
+}
+
+func (t *telemetry) changed(ctx context.Context, i transport.BreakerInfo) {
+	t.meters.changed(ctx, i)
+	if span := trace.SpanFromContext(ctx); span.IsRecording() {
+		span.SetAttributes(changeOf(i)...)
+	}
+}
+
+func changeOf(i transport.BreakerInfo) []attribute.KeyValue {
+	return []attribute.KeyValue{keyBreaker.String(i.Name), keyState.String(i.To.String())}
+}

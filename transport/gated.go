@@ -202,7 +202,8 @@ func (c *call) await(begin time.Time, patience time.Duration, impatient policy.R
 	}
 	if c.hooks.Wait != nil {
 		c.hooks.Wait(c.req.Context(), WaitInfo{
-			Request: c.req, Key: s.key.String(), Verdict: underway(s.key), Duration: waited, Sent: why == policy.Retrying,
+			Request: c.req, Key: s.key.String(), Verdict: underway(s.key), Duration: waited,
+			Gate: true, Sent: why == policy.Retrying,
 		})
 	}
 	return why, err

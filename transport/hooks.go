@@ -92,6 +92,7 @@ type WaitInfo struct {
 	Key      string           // what the gate or the breaker belongs to; it may name a grant
 	Verdict  classify.Verdict // what was waited for to be over: a refresh in progress, or what opened the breaker
 	Duration time.Duration    // how long the wait was
+	Gate     bool             // whether it was at a gate; otherwise a breaker held the attempt
 	Sent     bool             // whether the attempt is sent; otherwise it was refused, or its caller gave up
 }
 

@@ -29,6 +29,12 @@ func ForGrant(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, grantKey{}, id)
 }
 
+// GrantOf returns the grant that [ForGrant] said the requests of a context are about; empty if it said nothing.
+func GrantOf(ctx context.Context) string {
+	id, _ := ctx.Value(grantKey{}).(string)
+	return id
+}
+
 type grantKey struct{}
 
 // Key names what calls share: something of the user's own, or a server, or a grant or a policy of a server.
@@ -132,8 +138,7 @@ func (ks *Keys) grant(req *http.Request) string {
 			return id
 		}
 	}
-	id, _ := req.Context().Value(grantKey{}).(string)
-	return id
+	return GrantOf(req.Context())
 }
 
 // gate is the key of the gate that a request belongs to; v is the verdict of its last answer, if there was one.
