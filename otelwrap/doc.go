@@ -53,7 +53,7 @@
 //	    how often a call's request was sent again; calls without retries are not recorded
 //	steadytrip.client.stops                {call}        counter         steadytrip.stop_reason
 //	    calls without success, by why there was no further attempt
-//	steadytrip.client.wait.duration        s             histogram       steadytrip.wait.by
+//	steadytrip.client.wait.duration        s             histogram       steadytrip.wait.type
 //	    time spent waiting, by what: pauses once a call, the others one by one
 //	steadytrip.client.refusals             {attempt}     counter         steadytrip.refused_by
 //	    attempts that were not sent

@@ -27,7 +27,9 @@ type correlating struct {
 
 var _ slog.Handler = (*correlating)(nil)
 
-func (c *correlating) Enabled(ctx context.Context, level slog.Level) bool { return c.inner.Enabled(ctx, level) }
+func (c *correlating) Enabled(ctx context.Context, level slog.Level) bool {
+	return c.inner.Enabled(ctx, level)
+}
 
 func (c *correlating) Handle(ctx context.Context, r slog.Record) error {
 	span := trace.SpanContextFromContext(ctx)

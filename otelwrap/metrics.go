@@ -138,7 +138,7 @@ func recordOption(name string) metric.RecordOption {
 }
 
 func recordWait(name string) metric.RecordOption {
-	return metric.WithAttributeSet(attribute.NewSet(keyWaitedBy.String(name)))
+	return metric.WithAttributeSet(attribute.NewSet(keyWaitType.String(name)))
 }
 
 func reasonTable() [][]metric.AddOption {

@@ -22,6 +22,7 @@ const (
 	keyStop        = attribute.Key("steadytrip.stop_reason")
 	keyWaited      = attribute.Key("steadytrip.wait.duration")
 	keyWaitedBy    = attribute.Key("steadytrip.wait.by")
+	keyWaitType    = attribute.Key("steadytrip.wait.type")
 	keyWaitedFor   = attribute.Key("steadytrip.wait.for")
 	keyRefusedBy   = attribute.Key("steadytrip.refused_by")
 	keyRetryAfter  = attribute.Key("steadytrip.retry_after")
