@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 
@@ -113,6 +114,9 @@ func gaveUp(req *http.Request) error {
 	select {
 	//lint:ignore SA1019 http.Client.Timeout sets it
 	case <-req.Cancel:
+		if deadline, ok := req.Context().Deadline(); ok && !time.Now().Before(deadline) {
+			return context.DeadlineExceeded // http.Client sets both, and either may come first
+		}
 		return context.Canceled
 	default:
 		return nil

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"time"
 
 	"github.com/steadytrip/steadytrip/classify"
 )
@@ -132,6 +133,9 @@ func ended(req *http.Request) error {
 	select {
 	//lint:ignore SA1019 http.Client.Timeout sets it
 	case <-req.Cancel:
+		if deadline, ok := req.Context().Deadline(); ok && !time.Now().Before(deadline) {
+			return context.DeadlineExceeded // http.Client sets both, and either may come first
+		}
 		return context.Canceled
 	default:
 		return nil
