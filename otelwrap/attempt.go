@@ -54,7 +54,7 @@ func (w *attempting) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !t.led || !t.idle.Load() {
 		s := startings.Get().(*starting) //nolint:errcheck,forcetypeassert // there is nothing else in it
 		options := s.options(len(a.request(s.set[:0])))
-		ctx, a.span = t.tracer.Start(ctx, a.method.spanName(req), options...)
+		ctx, a.span = t.tracer.Start(ctx, a.method.spanName(req), options...) //nolint:spancheck // send or abort ends it
 		startings.Put(s)
 		if !t.led {
 			t.noted(a.span, trace.SpanContextFromContext(req.Context()).SpanID())
@@ -68,13 +68,13 @@ func (w *attempting) unwatched(req *http.Request) (*http.Response, error) {
 	t, ctx := w.telemetry, req.Context()
 	if !t.led {
 		before := trace.SpanContextFromContext(ctx).SpanID()
-		started, span := t.tracer.Start(ctx, t.methods.of(req).spanName(req), client...)
-		if t.noted(span, before) { // the first one of a tracer that begins to work
+		started, span := t.tracer.Start(ctx, t.methods.of(req).spanName(req), client...) //nolint:spancheck // send or abort ends it
+		if t.noted(span, before) {                                                       // the first one of a tracer that begins to work
 			a := &attempt{telemetry: t, span: span, req: req}
 			defer a.abort()
 			a.prepare(resends(req))
 			span.SetAttributes(a.request(nil)...)
-			return a.send(started, w.next)
+			return a.send(started, w.next) //nolint:spancheck // as said above
 		}
 		span.End()
 	}

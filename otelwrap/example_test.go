@@ -45,7 +45,7 @@ func ExampleNew() {
 		panic(err)
 	}
 	client := &http.Client{Transport: rt}
-	_ = client
+	defer client.CloseIdleConnections()
 	// Output:
 }
 

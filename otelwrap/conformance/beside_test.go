@@ -18,7 +18,7 @@ func TestBesideOtelhttp(t *testing.T) {
 			func(next http.RoundTripper) http.RoundTripper { return l.theirs(next) },
 		}}
 		base := again()
-		finish(l.chain(t, base, cfg, otelwrap.Options{BesideOtelhttp: true}).RoundTrip(get(t, t.Context(), "https://api.example/v1")))
+		finish(l.chain(t, base, cfg, otelwrap.Options{BesideOtelhttp: true}).RoundTrip(get(t.Context(), t, "https://api.example/v1")))
 		spans := l.ended(t, trace.SpanKindClient)
 		if len(spans) != 2 {
 			t.Fatalf("%d CLIENT spans, want one for each attempt", len(spans))
@@ -48,7 +48,7 @@ func TestBesideOtelhttp(t *testing.T) {
 	t.Run("outside of the chain its one span tells all", func(t *testing.T) {
 		l := newLab()
 		rt := l.theirs(l.chain(t, again(), transport.Config{Policy: quick()}, otelwrap.Options{BesideOtelhttp: true, NoCallSpan: true}))
-		finish(rt.RoundTrip(get(t, t.Context(), "https://api.example/v1")))
+		finish(rt.RoundTrip(get(t.Context(), t, "https://api.example/v1")))
 		spans := l.ended(t, trace.SpanKindClient)
 		if len(spans) != 1 || len(l.spans.Ended()) != 1 {
 			t.Fatalf("%d spans, want one", len(l.spans.Ended()))
@@ -60,7 +60,7 @@ func TestBesideOtelhttp(t *testing.T) {
 	})
 	t.Run("without otelhttp the call's span stays what it is", func(t *testing.T) {
 		l := newLab()
-		finish(l.chain(t, again(), transport.Config{Policy: quick()}, otelwrap.Options{BesideOtelhttp: true}).RoundTrip(get(t, t.Context(), "https://api.example/v1")))
+		finish(l.chain(t, again(), transport.Config{Policy: quick()}, otelwrap.Options{BesideOtelhttp: true}).RoundTrip(get(t.Context(), t, "https://api.example/v1")))
 		spans := l.ended(t, trace.SpanKindInternal)
 		if len(spans) != 1 || setOf(spans[0].Attributes())["http.request.resend_count"] != nil {
 			t.Errorf("spans %v, want one, of kind INTERNAL and without attributes of HTTP", spans)

@@ -52,7 +52,7 @@ func TestSeriesAreBounded(t *testing.T) {
 		methods := []string{"GET", "PUT", "POST", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "QUERY"}
 		for ; n < 10_000; n++ {
 			ctx := transport.ForGrant(transport.NoRetry(t.Context()), fmt.Sprint("grant-", n))
-			req := get(t, ctx, fmt.Sprintf("https://host%d.example:%d/path/%d", n, 1000+n%50_000, n))
+			req := get(ctx, t, fmt.Sprintf("https://host%d.example:%d/path/%d", n, 1000+n%50_000, n))
 			req.Method = fmt.Sprint("M", n)
 			if n%2 == 0 {
 				req.Method = methods[n/2%len(methods)]
@@ -93,7 +93,7 @@ func TestNoAttemptIsLostToTheBound(t *testing.T) {
 	l.tracers = sdktrace.NewTracerProvider()
 	rt := l.chain(t, &replies{all: []reply{{status: 200}}}, transport.Config{}, otelwrap.Options{})
 	for n := range 500 {
-		finish(rt.RoundTrip(get(t, t.Context(), fmt.Sprintf("https://host%d.example", n))))
+		finish(rt.RoundTrip(get(t.Context(), t, fmt.Sprintf("https://host%d.example", n))))
 	}
 	points, _ := l.metric(t, "http.client.request.duration")
 	for _, p := range points {
@@ -114,11 +114,12 @@ func TestTheClientsTimeoutIsAnError(t *testing.T) {
 			select {
 			case <-req.Context().Done():
 				return nil, req.Context().Err()
-			case <-req.Cancel: //nolint:staticcheck // as net/http does
+			//lint:ignore SA1019 http.Client.Timeout sets it
+			case <-req.Cancel:
 				return nil, http.ErrServerClosed
 			}
 		}), transport.Config{}, otelwrap.Options{})}
-		finish(client.Do(get(t, t.Context(), "https://api.example")))
+		finish(client.Do(get(t.Context(), t, "https://api.example")))
 		for _, s := range l.spans.Ended() {
 			if got := setOf(s.Attributes())["error.type"]; got != "deadline" {
 				t.Errorf("error.type of %q is %v, want deadline", s.Name(), got)

@@ -90,7 +90,7 @@ func TestGapsOfOtelhttp(t *testing.T) {
 					if tc.canceled {
 						time.AfterFunc(time.Second, cancel)
 					}
-					finish(rt.RoundTrip(get(t, ctx, tc.url)))
+					finish(rt.RoundTrip(get(ctx, t, tc.url)))
 					return tc.ask(t, l)
 				}
 				l := newLab()
@@ -150,12 +150,12 @@ func TestGapsOfOtelhttpAroundOthers(t *testing.T) {
 
 	t.Run("a redirect is a resend", func(t *testing.T) {
 		l := newLab()
-		finish((&http.Client{Transport: l.theirs(base)}).Do(get(t, t.Context(), server.URL+"/from")))
+		finish((&http.Client{Transport: l.theirs(base)}).Do(get(t.Context(), t, server.URL+"/from")))
 		if got := resends(l); len(got) != 2 || got[1] != nil {
 			t.Errorf("otelhttp: %v, and it used to be none", got)
 		}
 		l = newLab()
-		finish((&http.Client{Transport: l.chain(t, base, transport.Config{}, otelwrap.Options{})}).Do(get(t, t.Context(), server.URL+"/from")))
+		finish((&http.Client{Transport: l.chain(t, base, transport.Config{}, otelwrap.Options{})}).Do(get(t.Context(), t, server.URL+"/from")))
 		if got := resends(l); len(got) != 2 || got[0] != nil || got[1] != int64(1) {
 			t.Errorf("otelwrap: %v, want none and 1", got)
 		}
@@ -163,12 +163,12 @@ func TestGapsOfOtelhttpAroundOthers(t *testing.T) {
 	t.Run("a body that nobody closes keeps no span open", func(t *testing.T) {
 		l := newLab()
 		ok := &replies{all: []reply{{status: 200, body: "x"}}}
-		_, _ = l.theirs(ok).RoundTrip(get(t, t.Context(), "https://api.example")) //nolint:bodyclose // that is the case
+		_, _ = l.theirs(ok).RoundTrip(get(t.Context(), t, "https://api.example"))
 		if got := len(l.spans.Ended()); got != 0 {
 			t.Errorf("otelhttp: %d spans have ended, and it used to be none", got)
 		}
 		l = newLab()
-		_, _ = l.chain(t, ok, transport.Config{}, otelwrap.Options{}).RoundTrip(get(t, t.Context(), "https://api.example")) //nolint:bodyclose // that is the case
+		_, _ = l.chain(t, ok, transport.Config{}, otelwrap.Options{}).RoundTrip(get(t.Context(), t, "https://api.example"))
 		if got := len(l.spans.Ended()); got != 2 {
 			t.Errorf("otelwrap: %d spans have ended, want 2", got)
 		}
@@ -183,17 +183,17 @@ func TestGapsOfOtelhttpAroundOthers(t *testing.T) {
 			return rt
 		}
 		l := newLab()
-		finish(retry(l.theirs(again())).RoundTrip(get(t, t.Context(), "https://api.example")))
+		finish(retry(l.theirs(again())).RoundTrip(get(t.Context(), t, "https://api.example")))
 		if got := resends(l); len(got) != 2 || got[1] != nil {
 			t.Errorf("otelhttp inside: %v, and it used to be two without a count", got)
 		}
 		l = newLab()
-		finish(l.theirs(retry(again())).RoundTrip(get(t, t.Context(), "https://api.example")))
+		finish(l.theirs(retry(again())).RoundTrip(get(t.Context(), t, "https://api.example")))
 		if got := resends(l); len(got) != 1 || got[0] != nil {
 			t.Errorf("otelhttp outside: %v, and it used to be one without a count", got)
 		}
 		l = newLab()
-		finish(l.chain(t, again(), transport.Config{Policy: quick()}, otelwrap.Options{}).RoundTrip(get(t, t.Context(), "https://api.example")))
+		finish(l.chain(t, again(), transport.Config{Policy: quick()}, otelwrap.Options{}).RoundTrip(get(t.Context(), t, "https://api.example")))
 		if got := resends(l); len(got) != 2 || got[0] != nil || got[1] != int64(1) {
 			t.Errorf("otelwrap: %v, want none and 1", got)
 		}

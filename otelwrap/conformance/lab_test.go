@@ -242,7 +242,7 @@ func quick() *policy.Set {
 	return &set
 }
 
-func get(tb testing.TB, ctx context.Context, url string) *http.Request {
+func get(ctx context.Context, tb testing.TB, url string) *http.Request {
 	tb.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

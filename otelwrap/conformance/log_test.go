@@ -37,10 +37,10 @@ func TestTheLogNamesTheCallsSpan(t *testing.T) {
 				rt := l.chain(t, &replies{all: []reply{tc.answer}}, transport.Config{
 					Classifier: backend, Policy: quick(), Logger: slog.New(otelwrap.LogHandler(slog.NewJSONHandler(&out, nil))),
 				}, otelwrap.Options{})
-				finish(rt.RoundTrip(get(t, t.Context(), "https://api.example/v1")))
+				finish(rt.RoundTrip(get(t.Context(), t, "https://api.example/v1")))
 				span := l.ended(t, trace.SpanKindInternal)[0].SpanContext()
 				var warns []string
-				for _, line := range bytes.Split(bytes.TrimSpace(out.Bytes()), []byte("\n")) {
+				for line := range bytes.SplitSeq(bytes.TrimSpace(out.Bytes()), []byte("\n")) {
 					if len(line) == 0 {
 						continue
 					}

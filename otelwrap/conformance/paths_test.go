@@ -38,7 +38,7 @@ func TestABrokenOffAttemptEndsItsSpans(t *testing.T) {
 			go func() {
 				defer close(done)
 				defer func() { raised = recover() }()
-				finish(rt.RoundTrip(get(t, t.Context(), "https://api.example/v1")))
+				finish(rt.RoundTrip(get(t.Context(), t, "https://api.example/v1")))
 			}()
 			<-done
 			if name == "by a panic" && raised != http.ErrAbortHandler {
@@ -73,7 +73,7 @@ func TestAPanickingPropagatorLeavesNothingBehind(t *testing.T) {
 			}
 			for range 3 { // the first one finds out that nobody listens
 				body := &closing{Reader: strings.NewReader("x")}
-				req := get(t, t.Context(), "https://api.example/v1")
+				req := get(t.Context(), t, "https://api.example/v1")
 				req.Method, req.Body = http.MethodPost, body
 				func() {
 					defer func() { _ = recover() }()
@@ -121,7 +121,7 @@ func TestSpansEndWithTheHeader(t *testing.T) {
 			defer cancel()
 			base := &http.Transport{}
 			defer base.CloseIdleConnections()
-			resp, err := l.chain(t, base, transport.Config{}, otelwrap.Options{}).RoundTrip(get(t, ctx, server.URL)) //nolint:bodyclose // that is the case
+			resp, err := l.chain(t, base, transport.Config{}, otelwrap.Options{}).RoundTrip(get(ctx, t, server.URL))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -154,7 +154,7 @@ func TestAnUpgradedConnectionComesOutAsItIs(t *testing.T) {
 	l := newLab()
 	base := &http.Transport{}
 	defer base.CloseIdleConnections()
-	req := get(t, t.Context(), server.URL)
+	req := get(t.Context(), t, server.URL)
 	req.Header.Set("Connection", "Upgrade")
 	req.Header.Set("Upgrade", "echo")
 	resp, err := l.chain(t, base, transport.Config{}, otelwrap.Options{}).RoundTrip(req)
@@ -191,7 +191,7 @@ func TestARefusalIsNoAttempt(t *testing.T) {
 		limited := reply{429, `{"error":"rate_limit_exceeded"}`, http.Header{"Retry-After": {"100"}}}
 		rt := l.chain(t, &replies{all: []reply{limited}}, transport.Config{Classifier: backend}, otelwrap.Options{})
 		for range 2 {
-			finish(rt.RoundTrip(get(t, t.Context(), "https://api.example/v1")))
+			finish(rt.RoundTrip(get(t.Context(), t, "https://api.example/v1")))
 			time.Sleep(40 * time.Second)
 		}
 		limit := set{"steadytrip.kind": "policy_rate_limit", "steadytrip.action": "wait", "steadytrip.code": "rate_limit_exceeded"}
@@ -245,7 +245,7 @@ func TestAWaitAtAGateIsToldOnTheCall(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 3 {
 			time.Sleep(time.Duration(i) * 10 * time.Millisecond)
-			all.Go(func() { finish(rt.RoundTrip(get(t, ctx, "https://api.example/v1"))) })
+			all.Go(func() { finish(rt.RoundTrip(get(ctx, t, "https://api.example/v1"))) })
 			synctest.Wait()
 		}
 		if got, want := l.counts(t, "steadytrip.client.gate.count")+l.counts(t, "steadytrip.client.gate.waiting"), " 1 2"; got != want {
@@ -311,7 +311,7 @@ func TestBreakersAreObserved(t *testing.T) {
 		defer func() { _ = stop() }()
 		for _, host := range []string{"a.example", "b.example"} {
 			for range 10 {
-				finish(rt.RoundTrip(get(t, t.Context(), "https://"+host)))
+				finish(rt.RoundTrip(get(t.Context(), t, "https://"+host)))
 			}
 		}
 		want := "breaker.name=outage,breaker.state=closed 0; breaker.name=outage,breaker.state=half-open 0; breaker.name=outage,breaker.state=open 2"
@@ -322,12 +322,12 @@ func TestBreakersAreObserved(t *testing.T) {
 		time.Sleep(time.Minute)
 		for _, host := range []string{"a.example", "b.example"} {
 			for range 100 {
-				finish(rt.RoundTrip(get(t, t.Context(), "https://"+host)))
+				finish(rt.RoundTrip(get(t.Context(), t, "https://"+host)))
 			}
 		}
 		time.Sleep(time.Minute)
 		for _, host := range []string{"a.example", "b.example"} {
-			finish(rt.RoundTrip(get(t, t.Context(), "https://"+host)))
+			finish(rt.RoundTrip(get(t.Context(), t, "https://"+host)))
 		}
 		if got := l.counts(t, "steadytrip.client.breaker.count"); strings.Contains(got, "=open 2") || !strings.Contains(got, "=open 0") {
 			t.Errorf("afterwards breakers %q, want none open", got)
@@ -346,7 +346,7 @@ func TestTheCallersTraceIsKept(t *testing.T) {
 	defer base.CloseIdleConnections()
 	var got atomic.Int32
 	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { got.Add(1) }})
-	finish(l.chain(t, base, transport.Config{}, otelwrap.Options{}).RoundTrip(get(t, ctx, server.URL)))
+	finish(l.chain(t, base, transport.Config{}, otelwrap.Options{}).RoundTrip(get(ctx, t, server.URL)))
 	if got.Load() != 1 {
 		t.Errorf("the caller's GotConn was called %d times, want once", got.Load())
 	}
@@ -360,7 +360,7 @@ func TestWithoutTheCallsSpanAttemptsAreSiblings(t *testing.T) {
 		l := newLab()
 		rt := l.chain(t, &replies{all: []reply{{status: 503}, {status: 200}}}, transport.Config{Policy: quick()}, otelwrap.Options{NoCallSpan: true})
 		ctx, caller := l.tracers.Tracer("test").Start(t.Context(), "caller", trace.WithSpanKind(trace.SpanKindServer))
-		finish(rt.RoundTrip(get(t, ctx, "https://api.example/v1")))
+		finish(rt.RoundTrip(get(ctx, t, "https://api.example/v1")))
 		caller.End()
 		spans := l.ended(t, trace.SpanKindClient)
 		for i, s := range spans {
@@ -391,7 +391,7 @@ func TestHooksAloneDescribeTheActiveSpan(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx, caller := l.tracers.Tracer("test").Start(t.Context(), "caller", trace.WithSpanKind(trace.SpanKindServer))
-		finish(rt.RoundTrip(get(t, ctx, "https://api.example/v1")))
+		finish(rt.RoundTrip(get(ctx, t, "https://api.example/v1")))
 		caller.End()
 		l.check(t, trace.SpanKindServer, told{"caller", 0, codes.Unset, ended(1, "not_retryable", set{
 			"steadytrip.kind": "provider_request", "steadytrip.action": "fix",
@@ -415,7 +415,7 @@ func TestPartsByHand(t *testing.T) {
 		shared := transport.NewShared(compiled, transport.Keys{})
 		rt := transport.Chain(&replies{all: []reply{{status: 503}, {status: 200}}},
 			otelwrap.Calls(opts), transport.Retry(shared, &hooks), otelwrap.Attempts(opts), transport.Classify(nil))
-		finish(rt.RoundTrip(get(t, t.Context(), "https://api.example/v1")))
+		finish(rt.RoundTrip(get(t.Context(), t, "https://api.example/v1")))
 		if got, want := l.counts(t, "steadytrip.client.call.duration"), "action=none,outcome=success 1"; got != want {
 			t.Errorf("calls %q, want %q", got, want)
 		}
@@ -437,7 +437,7 @@ func TestResendsWithoutCalls(t *testing.T) {
 	base := &replies{all: []reply{{status: 503}, moved, {status: 503}, {status: 200}}}
 	client := &http.Client{Transport: transport.Chain(base, transport.Retry(transport.NewShared(compiled, transport.Keys{}), nil),
 		otelwrap.Attempts(l.options(otelwrap.Options{})), transport.Classify(nil))}
-	finish(client.Do(get(t, t.Context(), "https://api.example/v1")))
+	finish(client.Do(get(t.Context(), t, "https://api.example/v1")))
 	var got []any
 	for _, s := range l.ended(t, trace.SpanKindClient) {
 		got = append(got, setOf(s.Attributes())["http.request.resend_count"])

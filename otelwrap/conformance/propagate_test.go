@@ -36,7 +36,7 @@ func TestEachAttemptCarriesItsOwnSpan(t *testing.T) {
 					return next.RoundTrip(req)
 				})
 			}
-			req := get(t, t.Context(), "https://api.example/v1")
+			req := get(t.Context(), t, "https://api.example/v1")
 			req.Header = header.Clone()
 			rt := l.chain(t, base, transport.Config{Policy: quick(), PerAttempt: []transport.Middleware{sign}}, otelwrap.Options{})
 			finish(rt.RoundTrip(req))
@@ -86,7 +86,7 @@ func TestPropagationWithoutAnSDK(t *testing.T) {
 	}
 	ctx := propagator.Extract(t.Context(), mapCarrier{"traceparent": foreign})
 	for range 3 {
-		req := get(t, baggage.ContextWithBaggage(ctx, bag), "https://api.example/v1")
+		req := get(baggage.ContextWithBaggage(ctx, bag), t, "https://api.example/v1")
 		finish(rt.RoundTrip(req))
 		got := base.sent[len(base.sent)-1].Header
 		if got.Get("Traceparent") != foreign || got.Get("Baggage") != "a=1" {
@@ -96,7 +96,7 @@ func TestPropagationWithoutAnSDK(t *testing.T) {
 			t.Errorf("the caller's header is %v, want it as it was", req.Header)
 		}
 	}
-	req := get(t, t.Context(), "https://api.example/v1")
+	req := get(t.Context(), t, "https://api.example/v1")
 	finish(rt.RoundTrip(req))
 	if base.sent[len(base.sent)-1] != req {
 		t.Error("with nothing to tell the base got another request than the caller's, want the same")

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -31,9 +32,7 @@ func sent(status int, more set) set {
 		"http.request.method": "GET", "server.address": "api.example", "server.port": int64(443), "url.full": "https://api.example/v1",
 		"http.response.status_code": int64(status), "network.protocol.version": "1.1",
 	}
-	for key, value := range more {
-		out[key] = value
-	}
+	maps.Copy(out, more)
 	for key, value := range more {
 		if value == nil {
 			delete(out, key)
@@ -44,9 +43,7 @@ func sent(status int, more set) set {
 
 func ended(attempts int, reason string, more set) set {
 	out := set{"steadytrip.attempts": int64(attempts), "steadytrip.stop_reason": reason}
-	for key, value := range more {
-		out[key] = value
-	}
+	maps.Copy(out, more)
 	return out
 }
 
@@ -389,7 +386,7 @@ func TestSpansOfCallsAndAttempts(t *testing.T) {
 					cfg.Policy.Profiles[kind] = p
 				}
 				rt := l.chain(t, tc.base, cfg, tc.opts)
-				req := get(t, t.Context(), "https://api.example/v1")
+				req := get(t.Context(), t, "https://api.example/v1")
 				if tc.request != nil {
 					req = tc.request(req)
 				}
@@ -459,12 +456,8 @@ func (l *lab) checkFamily(t *testing.T) {
 
 func merge(a, b set) set {
 	out := set{}
-	for key, value := range a {
-		out[key] = value
-	}
-	for key, value := range b {
-		out[key] = value
-	}
+	maps.Copy(out, a)
+	maps.Copy(out, b)
 	return out
 }
 
@@ -524,7 +517,7 @@ func TestSpansOverTheWire(t *testing.T) {
 			client.Transport = l.chain(t, client.Transport, transport.Config{Policy: quick()}, otelwrap.Options{})
 			defer client.CloseIdleConnections()
 			ctx := otelwrap.WithTemplate(t.Context(), "/from")
-			finish(client.Do(get(t, ctx, server.URL+"/from")))
+			finish(client.Do(get(ctx, t, server.URL+"/from")))
 
 			host, digits, err := net.SplitHostPort(strings.TrimPrefix(server.URL, "https://"))
 			if err != nil {
