@@ -24,6 +24,15 @@ func TestSeriesFindRoomOrAreToldByLess(t *testing.T) {
 	if got := len(s.known); got != maxSeries+2 {
 		t.Errorf("%d series, want the bound of %d and the two for what comes in addition", got, maxSeries+2)
 	}
+	told := 0
+	for key := range s.known {
+		if key.version != "" {
+			told++
+		}
+	}
+	if told != maxExact {
+		t.Errorf("%d series with all that there is to tell, want %d", told, maxExact)
+	}
 	if got := len(s.servers); got != maxServers {
 		t.Errorf("%d servers, want %d", got, maxServers)
 	}

@@ -258,6 +258,9 @@ func TestAWaitAtAGateIsToldOnTheCall(t *testing.T) {
 			by, _ := got["steadytrip.wait.by"].([]string)
 			if strings.Contains(strings.Join(by, " "), "gate") {
 				gated++
+				if len(by) != 1 {
+					t.Errorf("waited by %v, want at the gate alone", by)
+				}
 				if waited, _ := got["steadytrip.wait.duration"].(float64); waited < 0.5 {
 					t.Errorf("waited %v s at the gate, want most of a second", waited)
 				}
@@ -292,6 +295,47 @@ func TestAWaitAtAGateIsToldOnTheCall(t *testing.T) {
 	})
 }
 
+// One call finds out that the grant is revoked; those that waited for it are not sent.
+func TestARefusalAtAGateIsNoAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		backend, err := classify.ForAlter("api.example")
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := newLab()
+		base := &replies{all: []reply{
+			{409, `{"error":"token_refresh_in_progress"}`, nil}, {403, `{"error":"grant_revoked"}`, nil},
+		}}
+		rt := l.chain(t, base, transport.Config{Classifier: backend}, otelwrap.Options{})
+		ctx := transport.ForGrant(t.Context(), "canary")
+		var all sync.WaitGroup
+		for range 2 {
+			all.Go(func() { finish(rt.RoundTrip(get(ctx, t, "https://api.example/v1"))) })
+			synctest.Wait()
+		}
+		all.Wait()
+		if got := len(l.ended(t, trace.SpanKindClient)); got != 2 {
+			t.Errorf("%d attempts, want the two of the call that asks", got)
+		}
+		l.check(t, trace.SpanKindInternal,
+			told{"call GET", 0, codes.Error, ended(2, "not_retryable", set{
+				"error.type": "403", "steadytrip.kind": "grant_revoked", "steadytrip.action": "reauthorize", "steadytrip.code": "grant_revoked",
+				"steadytrip.wait.duration": positive, "steadytrip.wait.by": []string{"pause"},
+				"steadytrip.wait.for": []string{"token_refresh_in_progress"},
+			})},
+			told{"call GET", 0, codes.Error, ended(0, "gated", set{
+				"error.type": "grant_revoked", "steadytrip.kind": "grant_revoked", "steadytrip.action": "reauthorize",
+				"steadytrip.code": "grant_revoked", "steadytrip.refused_by": "gate", "server.address": "api.example", "server.port": int64(443),
+				"steadytrip.wait.duration": positive, "steadytrip.wait.by": []string{"gate"},
+				"steadytrip.wait.for": []string{"token_refresh_in_progress"},
+			})},
+		)
+		if got, want := l.counts(t, "steadytrip.client.refusals"), "refused_by=gate 1"; got != want {
+			t.Errorf("refusals %q, want %q", got, want)
+		}
+	})
+}
+
 func TestBreakersAreObserved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab()
@@ -313,6 +357,10 @@ func TestBreakersAreObserved(t *testing.T) {
 			for range 10 {
 				finish(rt.RoundTrip(get(t.Context(), t, "https://"+host)))
 			}
+		}
+		base.all = []reply{{429, "", http.Header{"Retry-After": {"30"}}}}
+		for range 10 {
+			finish(rt.RoundTrip(get(t.Context(), t, "https://c.example")))
 		}
 		want := "breaker.name=outage,breaker.state=closed 0; breaker.name=outage,breaker.state=half-open 0; breaker.name=outage,breaker.state=open 2"
 		if got := l.counts(t, "steadytrip.client.breaker.count"); got != want {

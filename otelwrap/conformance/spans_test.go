@@ -159,6 +159,27 @@ func TestSpansOfCallsAndAttempts(t *testing.T) {
 			})}},
 			calls: "action=reauthorize,outcome=failure 1",
 		},
+		"a grant that only the answer names": {
+			cfg:     transport.Config{Classifier: backend},
+			base:    &replies{all: []reply{{status: 403, body: `{"error":"grant_revoked","details":{"grant_id":"canary"}}`}}},
+			request: change(func(req *http.Request) { req.URL.Path = "/v1/canary" }),
+			call: told{"call GET", 0, codes.Error, ended(1, "not_retryable", set{
+				"error.type": "403", "steadytrip.kind": "grant_revoked", "steadytrip.action": "reauthorize", "steadytrip.code": "grant_revoked",
+			})},
+			attempts: []told{{"GET", 0, codes.Error, sent(403, set{
+				"error.type": "403", "steadytrip.kind": "grant_revoked", "steadytrip.action": "reauthorize", "steadytrip.code": "grant_revoked",
+				"url.full": "https://api.example/v1/REDACTED",
+			})}},
+			calls: "action=reauthorize,outcome=failure 1",
+		},
+		"a grant that the user's function names": {
+			cfg:      transport.Config{Grant: func(req *http.Request) string { return req.Header.Get("Grant") }},
+			base:     &replies{all: []reply{{status: 200}}},
+			request:  change(func(req *http.Request) { req.URL.Path = "/v1/canary"; req.Header.Set("Grant", "canary") }),
+			call:     told{"call GET", 0, codes.Unset, ended(1, "succeeded", nil)},
+			attempts: []told{{"GET", 0, codes.Unset, sent(200, set{"url.full": "https://api.example/v1/REDACTED"})}},
+			calls:    "action=none,outcome=success 1",
+		},
 		"a grant that was revoked, and may be shown": {
 			cfg:  transport.Config{Classifier: backend},
 			opts: otelwrap.Options{ShowGrants: true},
@@ -397,6 +418,9 @@ func TestSpansOfCallsAndAttempts(t *testing.T) {
 				if got := l.counts(t, "steadytrip.client.call.duration"); got != tc.calls {
 					t.Errorf("calls by outcome and action %q, want %q", got, tc.calls)
 				}
+				if stops := l.counts(t, "steadytrip.client.stops"); (stops == "") != strings.Contains(tc.calls, "=success") {
+					t.Errorf("stops %q after %q, want none but for calls without success", stops, tc.calls)
+				}
 				l.checkDurations(t)
 				l.checkFamily(t)
 			})
@@ -500,6 +524,8 @@ func TestSpansOverTheWire(t *testing.T) {
 			fails := 1
 			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 				switch {
+				case req.URL.Path == "/before":
+					http.Redirect(w, req, "/from", http.StatusFound)
 				case req.URL.Path == "/from":
 					http.Redirect(w, req, "/to?sig=canary", http.StatusFound)
 				case fails > 0:
@@ -516,8 +542,8 @@ func TestSpansOverTheWire(t *testing.T) {
 			client := server.Client()
 			client.Transport = l.chain(t, client.Transport, transport.Config{Policy: quick()}, otelwrap.Options{})
 			defer client.CloseIdleConnections()
-			ctx := otelwrap.WithTemplate(t.Context(), "/from")
-			finish(client.Do(get(ctx, t, server.URL+"/from")))
+			ctx := otelwrap.WithTemplate(t.Context(), "/before")
+			finish(client.Do(get(ctx, t, server.URL+"/before")))
 
 			host, digits, err := net.SplitHostPort(strings.TrimPrefix(server.URL, "https://"))
 			if err != nil {
@@ -532,19 +558,23 @@ func TestSpansOverTheWire(t *testing.T) {
 				"network.peer.address": host, "network.peer.port": port,
 			}
 			l.check(t, trace.SpanKindClient,
-				told{"GET /from", 0, codes.Unset, merge(all, set{
-					"url.full": server.URL + "/from", "http.response.status_code": int64(302), "url.template": "/from",
+				told{"GET /before", 0, codes.Unset, merge(all, set{
+					"url.full": server.URL + "/before", "http.response.status_code": int64(302), "url.template": "/before",
+				})},
+				told{"GET", 0, codes.Unset, merge(all, set{
+					"url.full": server.URL + "/from", "http.response.status_code": int64(302), "http.request.resend_count": int64(1),
 				})},
 				told{"GET", 0, codes.Error, merge(all, set{
-					"url.full": server.URL + "/to?sig=REDACTED", "http.response.status_code": int64(503), "http.request.resend_count": int64(1),
+					"url.full": server.URL + "/to?sig=REDACTED", "http.response.status_code": int64(503), "http.request.resend_count": int64(2),
 					"error.type": "503", "steadytrip.kind": "provider_unavailable", "steadytrip.action": "retry",
 				})},
 				told{"GET", 0, codes.Unset, merge(all, set{
-					"url.full": server.URL + "/to?sig=REDACTED", "http.response.status_code": int64(200), "http.request.resend_count": int64(2),
+					"url.full": server.URL + "/to?sig=REDACTED", "http.response.status_code": int64(200), "http.request.resend_count": int64(3),
 				})},
 			)
 			l.check(t, trace.SpanKindInternal,
-				told{"call GET /from", 0, codes.Unset, ended(1, "succeeded", nil)},
+				told{"call GET /before", 0, codes.Unset, ended(1, "succeeded", nil)},
+				told{"call GET", 0, codes.Unset, ended(1, "succeeded", nil)},
 				told{"call GET", 0, codes.Unset, ended(2, "succeeded", set{
 					"steadytrip.wait.duration": positive, "steadytrip.wait.by": []string{"pause"},
 					"steadytrip.wait.for": []string{"provider_unavailable"},
