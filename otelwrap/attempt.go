@@ -18,13 +18,14 @@ import (
 // silent is a span that tells nobody anything.
 var silent = trace.SpanFromContext(context.Background())
 
-// Attempts gives each attempt a span of kind CLIENT by the stable HTTP convention, lets the propagator write its context into a copy of the header, and
-// records http.client.request.duration. It belongs where only attempts that are sent pass and where their verdict is known: inside of
-// [transport.Break], outside of [transport.Classify]. [New] puts it first into Config.Watch.
+// Attempts gives each attempt a span of kind CLIENT by the stable HTTP convention, lets the propagator write its context into
+// a copy of the header, and records http.client.request.duration. It belongs where only attempts that are sent pass and where
+// their verdict is known: inside of [transport.Break], outside of [transport.Classify]. [New] puts it first into
+// Config.Watch.
 //
-// The span ends with the answer's header or the error, at the same moment as the duration that is recorded: a body that nobody reads or
-// closes keeps no span open, and bodies, also those of upgraded connections (101), come out untouched. It ends on every path, once.
-// A base that panics makes it an error of type "_OTHER".
+// The span ends with the answer's header or the error, at the same moment as the duration that is recorded: a body that
+// nobody reads or closes keeps no span open, and bodies, also those of upgraded connections (101), come out untouched. It
+// ends on every path, once. A base that panics makes it an error of type "_OTHER".
 func Attempts(opts Options) transport.Middleware { return newTelemetry(opts).attempts }
 
 func (t *telemetry) attempts(next http.RoundTripper) http.RoundTripper {
@@ -117,7 +118,8 @@ type attempt struct {
 	set     [5]attribute.KeyValue // room for what a span is told at the end
 }
 
-// starting is room for what a span is started with. A tracer gets at it only through options, which copy, so it can be used again.
+// starting is room for what a span is started with. A tracer gets at it only through options, which copy, so it can be used
+// again.
 type starting struct {
 	set   [7]attribute.KeyValue
 	ready [8][]trace.SpanStartOption // for each length of set
@@ -154,7 +156,8 @@ func (a *attempt) send(ctx context.Context, next http.RoundTripper) (*http.Respo
 	return resp, err
 }
 
-// abort ends an attempt that the base, the propagator or the user's key function broke off by a panic, or by ending the goroutine.
+// abort ends an attempt that the base, the propagator or the user's key function broke off by a panic, or by ending the
+// goroutine.
 func (a *attempt) abort() {
 	if !a.handed {
 		closeBody(a.req)

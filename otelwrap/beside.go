@@ -8,7 +8,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// annotating adds to the span of another instrumentation what it does not know. Its status, its name and its end stay its owner's.
+// annotating adds to the span of another instrumentation what it does not know. Its status, its name and its end stay its
+// owner's.
 type annotating struct {
 	inner
 	telemetry *telemetry

@@ -19,12 +19,13 @@ import (
 	"github.com/steadytrip/steadytrip/transport"
 )
 
-// Calls gives each call a span of kind INTERNAL, "call GET", under which the attempts' spans stand, and counts the call. It belongs outside of
-// [transport.Retry], and outside of whatever else sends a request again, such as a middleware that authorizes anew: all their
-// attempts are counted together then. [New] puts it first into Config.PerCall.
+// Calls gives each call a span of kind INTERNAL, "call GET", under which the attempts' spans stand, and counts the call. It
+// belongs outside of [transport.Retry], and outside of whatever else sends a request again, such as a middleware that
+// authorizes anew: all their attempts are counted together then. [New] puts it first into Config.PerCall.
 //
-// The span ends with the answer's header or the error; reading the body is not part of it. It is an error if the call is one for the
-// caller, and unset if the caller canceled it. With NoCallSpan there is no span, and what is known is written on the active one.
+// The span ends with the answer's header or the error; reading the body is not part of it. It is an error if the call is one
+// for the caller, and unset if the caller canceled it. With NoCallSpan there is no span, and what is known is written on the
+// active one.
 func Calls(opts Options) transport.Middleware { return newTelemetry(opts).calls }
 
 func (t *telemetry) calls(next http.RoundTripper) http.RoundTripper { return &calling{inner{next}, t} }

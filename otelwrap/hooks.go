@@ -9,8 +9,9 @@ import (
 	"github.com/steadytrip/steadytrip/transport"
 )
 
-// Hooks returns the hooks of a chain made by hand: they count what refuses attempts, what makes them wait and how breakers change,
-// and write the last change of a breaker on the active span of the call. Join them with your own by [transport.JoinHooks].
+// Hooks returns the hooks of a chain made by hand: they count what refuses attempts, what makes them wait and how breakers
+// change, and write the last change of a breaker on the active span of the call. Join them with your own by
+// [transport.JoinHooks].
 //
 // Without [Calls] further out they also count calls, and describe each on the active span of its context, such as the one
 // that a server handler has started: by attributes, its status and its end stay its owner's. With Calls they leave that to it.

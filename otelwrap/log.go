@@ -8,9 +8,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// LogHandler returns a handler that gives each record the trace it belongs to, as trace_id, span_id and trace_flags at the top level, and
-// hands it to h. The names are those of the OpenTelemetry specification for logs in other formats. Records outside of any span stay as they are.
-// With it, what [transport.LogHooks] writes stands beside the span of its call:
+// LogHandler returns a handler that gives each record the trace it belongs to, as trace_id, span_id and trace_flags at the
+// top level, and hands it to h. The names are those of the OpenTelemetry specification for logs in other formats. Records
+// outside of any span stay as they are. With it, what [transport.LogHooks] writes stands beside the span of its call:
 //
 //	Logger: slog.New(otelwrap.LogHandler(slog.NewJSONHandler(os.Stderr, nil)))
 //

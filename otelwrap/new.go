@@ -17,8 +17,10 @@ import (
 // propagator writes. With BesideOtelhttp [Attempts] is the last of cfg.Watch instead, inside of otelhttp.
 // [Hooks] join those of cfg.
 //
-// A nil base is [http.DefaultTransport]. The error lists every fault of cfg and opts. The chain is safe for concurrent use if base and
-// the user's own parts are.
+// One such chain is enough: one within another gives the same attempt a span of its own in each.
+//
+// A nil base is [http.DefaultTransport]. The error lists every fault of cfg and opts. The chain is safe for concurrent use if
+// base and the user's own parts are.
 func New(base http.RoundTripper, cfg transport.Config, opts Options) (http.RoundTripper, error) {
 	t := newTelemetry(opts)
 	t.grant, t.led = cfg.Grant, !opts.NoCallSpan
@@ -36,8 +38,9 @@ func New(base http.RoundTripper, cfg transport.Config, opts Options) (http.Round
 	return rt, nil
 }
 
-// Wrap returns a copy of client whose Transport is wrapped as [New] does. The client itself is not changed; a nil client stands
-// for the zero http.Client. Each hop of a redirect is a call of its own, whose attempts go on counting where the hop before ended.
+// Wrap returns a copy of client whose Transport is wrapped as [New] does. The client itself is not changed; a nil client
+// stands for the zero http.Client. Each hop of a redirect is a call of its own, whose attempts go on counting where the hop
+// before ended.
 func Wrap(client *http.Client, cfg transport.Config, opts Options) (*http.Client, error) {
 	if client == nil {
 		client = &http.Client{}

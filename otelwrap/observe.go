@@ -10,10 +10,11 @@ import (
 	"github.com/steadytrip/steadytrip/transport"
 )
 
-// Observe registers the metrics of what calls know together: breakers, gates and budgets, summed up over all keys. The state is looked at
-// whenever metrics are collected, see [transport.Shared.Snapshot]. Register each Shared once.
+// Observe registers the metrics of what calls know together: breakers, gates and budgets, summed up over all keys. The state
+// is looked at whenever metrics are collected, see [transport.Shared.Snapshot]. Register each Shared once.
 //
-// Stop ends it, and lets go of shared; it may be called more than once. Of opts only the MeterProvider counts. A nil shared is an error.
+// Stop ends it, and lets go of shared; it may be called more than once. Of opts only the MeterProvider counts. A nil shared
+// is an error.
 func Observe(shared *transport.Shared, opts Options) (stop func() error, err error) {
 	if shared == nil {
 		return nil, errors.New("otelwrap: Observe: shared is nil: want what the chain has as Config.Shared")

@@ -41,8 +41,8 @@ type Options struct {
 	NoCallSpan bool
 
 	// BesideOtelhttp leaves HTTP spans, propagation and http.client.request.duration to otelhttp, or to any other
-	// instrumentation of one attempt: [Attempts] adds what it does not know to its span, which is the active one, and starts none.
-	// See the package's documentation for where it stands in the chain.
+	// instrumentation of one attempt: [Attempts] adds what it does not know to its span, which is the active one, and starts
+	// none. See the package's documentation for where it stands in the chain.
 	BesideOtelhttp bool
 }
 

@@ -68,8 +68,8 @@ func (c *carrier) copyHeader() {
 	}
 }
 
-// unusual reports whether the name of a field is spelt in a way in which net/http does not spell it. Of upper case within a name only
-// that of the fields of the W3C is noticed.
+// unusual reports whether the name of a field is spelt in a way in which net/http does not spell it. Of upper case within a
+// name only that of the fields of the W3C is noticed.
 func unusual(key string) bool {
 	if key == "" || key[0] > 'Z' {
 		return true

@@ -84,7 +84,8 @@ func withoutUser(text string) string {
 	return text
 }
 
-// parameters replaces the values of secret parameters in the query and the fragment, which begin at text[at] and are parted by separators.
+// parameters replaces the values of secret parameters in the query and the fragment, which begin at text[at] and are parted
+// by separators.
 func (r redactor) parameters(text string, at int, separators string) string {
 	var out strings.Builder
 	done := 0 // text[:done] is in out

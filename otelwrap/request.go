@@ -83,8 +83,9 @@ func originalMethod(req *http.Request) attribute.KeyValue {
 	return semconv.HTTPRequestMethodOriginal(name)
 }
 
-// server is the server that a request is for: the host and port of its Host header, which is the URL's unless the caller says otherwise.
-// An IPv6 address comes without brackets. The port of a scheme that is neither http nor https is 0 if nobody names it.
+// server is the server that a request is for: the host and port of its Host header, which is the URL's unless the caller says
+// otherwise. An IPv6 address comes without brackets. The port of a scheme that is neither http nor https is 0 if nobody names
+// it.
 func server(req *http.Request) (address string, port int) {
 	host, scheme := req.Host, ""
 	if req.URL != nil {

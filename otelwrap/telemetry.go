@@ -82,8 +82,8 @@ var (
 	client   = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)}
 )
 
-// noted reports whether a tracer that has started span under parent does anything, and keeps it in mind. Every tracer of an SDK gives
-// each span an id of its own, whether it records or not; one that does nothing hands the parent's on.
+// noted reports whether a tracer that has started span under parent does anything, and keeps it in mind. Every tracer of an
+// SDK gives each span an id of its own, whether it records or not; one that does nothing hands the parent's on.
 func (t *telemetry) noted(span trace.Span, parent trace.SpanID) bool {
 	works := span.SpanContext().SpanID() != parent || span.IsRecording()
 	if t.idle.Load() == works {

@@ -5,9 +5,9 @@ import (
 	"net/http"
 )
 
-// WithTemplate gives the requests of a context the template that their path is made from, such as "/v1/things/{id}". Their spans are
-// named by it, "GET /v1/things/{id}", and have it as url.template. The template must be one of few: it must not hold
-// what differs from request to request. A redirect leads to another path, so the hops after it go without.
+// WithTemplate gives the requests of a context the template that their path is made from, such as "/v1/things/{id}". Their
+// spans are named by it, "GET /v1/things/{id}", and have it as url.template. The template must be one of few: it must not
+// hold what differs from request to request. A redirect leads to another path, so the hops after it go without.
 func WithTemplate(ctx context.Context, template string) context.Context {
 	return context.WithValue(ctx, templateKey{}, template)
 }

@@ -48,8 +48,9 @@ func verdictOf(req *http.Request, resp *http.Response, err error) classify.Verdi
 	return classify.Of(nil, err)
 }
 
-// errorType is error.type, for a status of 0 if there was no answer; empty if the exchange did not end with an error. The caller's own cancellation is none, nor is an answer
-// that the classifier calls a success, nor one that says that an approval is pending.
+// errorType is error.type, for a status of 0 if there was no answer; empty if the exchange did not end with an error. The
+// caller's own cancellation is none, nor is an answer that the classifier calls a success, nor one that says that an approval
+// is pending.
 func errorType(status int, v classify.Verdict, err error) string {
 	switch {
 	case err != nil && v.Kind == classify.Canceled:

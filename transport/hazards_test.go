@@ -115,13 +115,13 @@ var hazards = []struct{ hazard, covered, why string }{
 
 	// What is told, and how it is run.
 	{"the text of an error holds a secret", "classify.TestNoErrorTextRepeatsAURL classify.TestNoErrorTextRepeatsAnAnswer transport.TestErrorsKeepWhatTheBaseSaid transport.TestBreakersAreKeptByServerOrByTheUsersKey", ""},
-	{"logs or spans hold a secret", "transport.TestLogSaysWhatHappenedAndNoSecret otelwrap.TestSpanTellsWhatToDo",
+	{"logs or spans hold a secret", "transport.TestLogSaysWhatHappenedAndNoSecret otelwrap.TestSpanTellsWhatToDo otelwrap.TestURLsShowNoSecret",
 		"the chain itself makes no spans; those of package otelwrap are tested with them"},
 	{"a peeked body gets into logs", "transport.TestLogSaysWhatHappenedAndNoSecret", "a log record has names from closed lists, a method and a host, and no code or message of an answer"},
 	{"trace fields are sent twice, or one span for all attempts", "transport.TestEveryAttemptIsOnTheWireAsWithoutTheChain transport.TestAttemptNumberRidesInTheContext",
 		"nothing is injected here: the caller's fields go out as they are with each attempt, and whoever injects does so in PerAttempt, on a copy"},
-	{"a span does not end, or ends twice", "", "no spans are made in this package: to end them is up to otelwrap, whose hooks are called once for each attempt and once for each call"},
-	{"metrics grow with every path or error text", "classify.TestKindNamesAreUniqueAndReadBack policy.TestReasonNames transport.TestErrorsTellOuterRetriesToStop",
+	{"a span does not end, or ends twice", "otelwrap.TestEachSpanEndsOnce", ""},
+	{"metrics grow with every path or error text", "classify.TestKindNamesAreUniqueAndReadBack policy.TestReasonNames transport.TestErrorsTellOuterRetriesToStop otelwrap.TestSeriesFindRoomOrAreToldByLess",
 		"no metrics are recorded here; what is offered as labels (kind, action, reason, error type) are closed lists"},
 	{"a hook panics, blocks, or is called under a lock", "transport.TestPanickingHookLeavesNoAnswerOpen transport.TestHooksMayUseTheChain", ""},
 	{"the number of a retry is wrong or missing", "transport.TestCountRetries transport.TestAttemptNumberRidesInTheContext transport.TestTrailTellsEachAttempt",

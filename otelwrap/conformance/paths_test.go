@@ -340,7 +340,9 @@ func TestBreakersAreObserved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab()
 		p := quick()
-		p.Breakers = append(p.Breakers, policy.OutageBreaker())
+		internal := policy.OutageBreaker()
+		internal.Name, internal.Kinds = "internal", []classify.Kind{classify.ProviderInternal}
+		p.Breakers = append(p.Breakers, policy.OutageBreaker(), internal)
 		compiled, err := policy.New(*p)
 		if err != nil {
 			t.Fatal(err)
@@ -358,11 +360,12 @@ func TestBreakersAreObserved(t *testing.T) {
 				finish(rt.RoundTrip(get(t.Context(), t, "https://"+host)))
 			}
 		}
-		base.all = []reply{{429, "", http.Header{"Retry-After": {"30"}}}}
+		base.all = []reply{{status: 500}}
 		for range 10 {
 			finish(rt.RoundTrip(get(t.Context(), t, "https://c.example")))
 		}
-		want := "breaker.name=outage,breaker.state=closed 0; breaker.name=outage,breaker.state=half-open 0; breaker.name=outage,breaker.state=open 2"
+		want := "breaker.name=internal,breaker.state=closed 0; breaker.name=internal,breaker.state=half-open 0; breaker.name=internal,breaker.state=open 1; " +
+			"breaker.name=outage,breaker.state=closed 0; breaker.name=outage,breaker.state=half-open 0; breaker.name=outage,breaker.state=open 2"
 		if got := l.counts(t, "steadytrip.client.breaker.count"); got != want {
 			t.Errorf("breakers %q, want %q", got, want)
 		}
@@ -464,8 +467,14 @@ func TestPartsByHand(t *testing.T) {
 		rt := transport.Chain(&replies{all: []reply{{status: 503}, {status: 200}}},
 			otelwrap.Calls(opts), transport.Retry(shared, &hooks), otelwrap.Attempts(opts), transport.Classify(nil))
 		finish(rt.RoundTrip(get(t.Context(), t, "https://api.example/v1")))
-		if got, want := l.counts(t, "steadytrip.client.call.duration"), "action=none,outcome=success 1"; got != want {
-			t.Errorf("calls %q, want %q", got, want)
+		for name, want := range map[string]string{
+			"steadytrip.client.call.duration": "action=none,outcome=success 1",
+			"steadytrip.client.call.retries":  "outcome=success 1",
+			"steadytrip.client.wait.duration": "wait.type=pause 1",
+		} {
+			if got := l.counts(t, name); got != want {
+				t.Errorf("%s is %q, want %q", name, got, want)
+			}
 		}
 		if spans := l.ended(t, trace.SpanKindClient); len(spans) != 2 || setOf(spans[1].Attributes())["http.request.resend_count"] != int64(1) {
 			t.Errorf("spans %v, want two, the second resent once", spans)

@@ -66,6 +66,11 @@ func TestProvidersThatAreInstalledLater(t *testing.T) {
 	if got := spans.Ended(); len(got) != 2 || len(got[0].Attributes()) < 4 || len(methods) != 1 {
 		t.Errorf("spans %v, and samplers saw the method %d times, want a call, an attempt with its attributes, and once", got, len(methods))
 	}
+	for _, s := range spans.Ended() {
+		if got := s.InstrumentationScope(); got.Name != "github.com/steadytrip/steadytrip/otelwrap" || got.SchemaURL == "" {
+			t.Errorf("the scope is %+v, want otelwrap's, with a schema", got)
+		}
+	}
 	if under.header.Get("Traceparent") == "" {
 		t.Error("no trace is propagated, want one")
 	}
