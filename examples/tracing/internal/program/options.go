@@ -1,4 +1,4 @@
-package main
+package program
 
 import (
 	"errors"
@@ -130,9 +130,9 @@ func (o options) sends(signal string) bool {
 }
 
 // remarks is where to say what is no span: beside the JSON, not within it.
-func (o options) remarks(to console) io.Writer {
+func (o options) remarks(to Console) io.Writer {
 	if o.json {
-		return to.err
+		return to.Err
 	}
-	return to.out
+	return to.Out
 }

@@ -1,4 +1,4 @@
-package main
+package program
 
 import (
 	"context"
@@ -15,7 +15,7 @@ const (
 )
 
 // serve serves metrics and plays the stories over and over, until ctx ends or the time is over.
-func serve(ctx context.Context, o options, th *theatre, metrics http.Handler, show func(*report), to console) (code int, err error) {
+func serve(ctx context.Context, o options, th *theatre, metrics http.Handler, show func(*report), to Console) (code int, err error) {
 	if o.lasts > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, o.lasts)
@@ -47,12 +47,12 @@ func serve(ctx context.Context, o options, th *theatre, metrics http.Handler, sh
 }
 
 // rounds plays the stories over and over, until ctx ends. It returns 1 if any of them did not end as told.
-func (th *theatre) rounds(ctx context.Context, o options, show func(*report), to console) (code int) {
+func (th *theatre) rounds(ctx context.Context, o options, show func(*report), to Console) (code int) {
 	pause := time.NewTicker(interval)
 	defer pause.Stop()
 	for n := 1; ; n++ {
 		begin := time.Now()
-		failed := th.round(ctx, o.stories, show, to.err)
+		failed := th.round(ctx, o.stories, show, to.Err)
 		if len(failed) > 0 {
 			code = 1
 		}

@@ -1,4 +1,4 @@
-package main
+package program
 
 import (
 	"encoding/json"
@@ -10,18 +10,18 @@ import (
 )
 
 // shower returns what shows the report of a story.
-func shower(o options, to console) func(*report) {
+func shower(o options, to Console) func(*report) {
 	switch {
 	case o.json:
-		return func(r *report) { writeJSON(to.out, r.spans) }
+		return func(r *report) { writeJSON(to.Out, r.spans) }
 	case o.prometheus != "":
 		return func(*report) {} // the rounds are counted
 	}
-	d := newDrawing(to.paint, to.width)
+	d := newDrawing(to.Paint, to.Width)
 	return func(r *report) {
-		fmt.Fprintf(to.out, "%s: %s\n", d.bold.Sprint(r.story.name), r.story.title)
-		d.write(to.out, r.spans)
-		fmt.Fprintln(to.out)
+		fmt.Fprintf(to.Out, "%s: %s\n", d.bold.Sprint(r.story.name), r.story.title)
+		d.write(to.Out, r.spans)
+		fmt.Fprintln(to.Out)
 	}
 }
 

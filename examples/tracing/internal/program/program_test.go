@@ -1,4 +1,4 @@
-package main
+package program
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { complain(os.Stderr, err) }))
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { Complain(os.Stderr, err) }))
 	goleak.VerifyTestMain(m)
 }
 
@@ -51,7 +51,7 @@ type program struct {
 func play(t *testing.T, stories []story, args ...string) program {
 	t.Helper()
 	var stdout, stderr screen
-	code := run(t.Context(), args, stories, console{&stdout, &stderr, false, 0})
+	code := run(t.Context(), args, stories, Console{&stdout, &stderr, false, 0})
 	p := program{code, stdout.String(), stderr.String()}
 	checkNoSecret(t, p.out+p.err)
 	return p
@@ -178,7 +178,7 @@ func TestInterruptEndsTheStory(t *testing.T) {
 	}}}
 	var stdout, stderr screen
 	begin := time.Now()
-	code := run(ctx, nil, endless, console{&stdout, &stderr, false, 0})
+	code := run(ctx, nil, endless, Console{&stdout, &stderr, false, 0})
 	if took := time.Since(begin); code != 1 || took > patience/2 {
 		t.Errorf("exit code %d after %s, want 1 at once", code, took)
 	}

@@ -1,4 +1,4 @@
-package main
+package program
 
 import (
 	"context"
@@ -21,7 +21,7 @@ func TestMetricsAreServedUntilInterrupted(t *testing.T) {
 	var stdout, stderr screen
 	code := make(chan int, 1)
 	go func() {
-		code <- run(ctx, []string{"-prometheus", ":0", "-story", "revoked"}, stories, console{&stdout, &stderr, false, 0})
+		code <- run(ctx, []string{"-prometheus", ":0", "-story", "revoked"}, stories, Console{&stdout, &stderr, false, 0})
 	}()
 	client := &http.Client{Transport: &http.Transport{}, Timeout: 10 * time.Second}
 	defer client.CloseIdleConnections()
