@@ -33,7 +33,7 @@ func main() {
 
 // columns is how wide the terminal is; 0 if standard output is none.
 func columns() int {
-	n, _, err := term.GetSize(int(os.Stdout.Fd())) //nolint:gosec // a file descriptor fits into an int
+	n, _, err := term.GetSize(int(os.Stdout.Fd()))
 	if err != nil {
 		return 0
 	}

@@ -41,10 +41,7 @@ func forest(spans []sdktrace.ReadOnlySpan) []*node {
 }
 
 // row is a line of the tree: a span, or several that are told alike.
-type row struct {
-	nodes    []*node
-	children []*row
-}
+type row struct{ nodes []*node }
 
 const (
 	alike   = 3  // so many siblings that are told alike are one row
