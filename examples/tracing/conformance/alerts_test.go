@@ -18,9 +18,10 @@ const (
 	configFile = "../prometheus/prometheus.yml"
 )
 
-// The rules are what Prometheus reads, ask for what the program exposes, and say what is the matter and why they are there.
-func TestAlertsAskForWhatIsExposed(t *testing.T) {
-	t.Parallel()
+// checkAlerts checks that the rules are what Prometheus reads, ask for what the program exposes, and say what is the matter and why they
+// are there.
+func checkAlerts(t *testing.T, e exposed) {
+	t.Helper()
 	text, err := os.ReadFile(alertsFile)
 	if err != nil {
 		t.Fatal(err)
@@ -33,8 +34,6 @@ func TestAlertsAskForWhatIsExposed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	url, _ := serve(t)
-	e := scrape(t, url)
 	lines := strings.Split(string(text), "\n")
 	count := 0
 	for _, g := range groups.Groups {

@@ -117,12 +117,10 @@ var (
 	labelValues = regexp.MustCompile(`label_values\((\w+), (\w+)\)`)
 )
 
-// Each query is PromQL and asks for what the program exposes, each legend for what its query returns, and every metric of steadytrip is
-// on some panel.
-func TestDashboardAsksForWhatIsExposed(t *testing.T) {
-	t.Parallel()
-	url, _ := serve(t)
-	e := scrape(t, url)
+// checkDashboard checks that each query is PromQL and asks for what the program exposes, each legend for what its query returns, and
+// that every metric of steadytrip is on some panel.
+func checkDashboard(t *testing.T, e exposed) {
+	t.Helper()
 	d := readDashboard(t)
 	var queries strings.Builder
 	for _, p := range d.Panels {

@@ -53,14 +53,20 @@ func run(ctx context.Context, args ...string) (code int, stdout, stderr string) 
 
 var serving = regexp.MustCompile(`Serving (http://(\S+)/metrics)\.`)
 
-// serve runs the program with -prometheus until the test ends, and returns where it serves metrics once all stories were played.
-func serve(t *testing.T, args ...string) (url, host string) {
+// served is a run of the program with -prometheus.
+type served struct {
+	url, host string // of its metrics
+	out       *screen
+}
+
+// serve runs the program with -prometheus until the test ends.
+func serve(t *testing.T) *served {
 	t.Helper()
 	var out, err screen
 	ctx, interrupt := context.WithCancel(t.Context())
 	ended := make(chan int, 1)
 	go func() {
-		ended <- program.Run(ctx, append([]string{"-prometheus", "127.0.0.1:0"}, args...), program.Console{Out: &out, Err: &err})
+		ended <- program.Run(ctx, []string{"-prometheus", "127.0.0.1:0"}, program.Console{Out: &out, Err: &err})
 	}()
 	t.Cleanup(func() {
 		interrupt()
@@ -68,15 +74,21 @@ func serve(t *testing.T, args ...string) (url, host string) {
 			t.Errorf("the program's exit code is %d, want 0\n%s", code, err.String())
 		}
 	})
-	await(t, "the first round of stories", func() bool {
+	s := &served{out: &out}
+	await(t, "the address of the metrics", func() bool {
 		found := serving.FindStringSubmatch(out.String())
-		if found == nil || !strings.Contains(out.String(), "Round 1:") {
-			return false
+		if found != nil {
+			s.url, s.host = found[1], found[2]
 		}
-		url, host = found[1], found[2]
-		return true
+		return found != nil
 	})
-	return url, host
+	return s
+}
+
+// played waits until each story was played.
+func (s *served) played(t *testing.T) {
+	t.Helper()
+	await(t, "the end of the first round of stories", func() bool { return strings.Contains(s.out.String(), "Round 1:") })
 }
 
 // patience bounds every wait.

@@ -21,12 +21,14 @@ import (
 // exposed are the metrics that the program serves, each with the names of its labels.
 type exposed map[string]map[string]bool
 
-// scrape reads what the program serves at url.
-func scrape(t *testing.T, url string) exposed {
+// scrape returns what the program serves when each story was played.
+func scrape(t *testing.T) exposed {
 	t.Helper()
-	body, ok := get(t, url)
+	s := serve(t)
+	s.played(t)
+	body, ok := get(t, s.url)
 	if !ok {
-		t.Fatalf("%s serves nothing", url)
+		t.Fatalf("%s serves nothing", s.url)
 	}
 	reader := expfmt.NewTextParser(model.LegacyValidation)
 	families, err := reader.TextToMetricFamilies(bytes.NewReader(body))
@@ -134,6 +136,14 @@ func (e exposed) look(expr string) (faults, by []string) {
 		return nil
 	})
 	return faults, by
+}
+
+// The dashboard and the alerts ask for what the program exposes once each story was played.
+func TestQueriesAskForWhatIsExposed(t *testing.T) {
+	t.Parallel()
+	e := scrape(t)
+	t.Run("dashboard", func(t *testing.T) { checkDashboard(t, e) })
+	t.Run("alerts", func(t *testing.T) { checkAlerts(t, e) })
 }
 
 // What is wrong with an expression is found.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -230,5 +231,23 @@ func TestStoriesHaveNamesOfTheirOwn(t *testing.T) {
 			t.Errorf("story %q: want a name of its own and a title", s.name)
 		}
 		names = append(names, s.name)
+	}
+}
+
+// The commands of the README are ones that the program understands.
+func TestCommandsOfTheReadme(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := regexp.MustCompile("`go run \\. ([^`]+)`").FindAllStringSubmatch(string(text), -1)
+	if len(commands) < 5 {
+		t.Errorf("%d commands were found, want 5 at least", len(commands))
+	}
+	for _, c := range commands {
+		if _, err := parse(strings.Fields(c[1]), stories, os.Stderr); err != nil {
+			t.Errorf("go run . %s: %v", c[1], err)
+		}
 	}
 }
