@@ -96,6 +96,7 @@ func (e *metricExporter) Export(ctx context.Context, all *metricdata.ResourceMet
 type delivery struct {
 	what   string // "spans" or "metrics"
 	to     string // the collector
+	hint   string // what may help if it fails
 	stderr io.Writer
 
 	mu    sync.Mutex
@@ -118,7 +119,7 @@ func (d *delivery) note(n int, err error) error {
 	}
 	if !d.lost {
 		d.lost = true
-		fmt.Fprintf(d.stderr, "tracing: %s did not take the %s: %s\n", d.to, d.what, printable(err.Error()))
+		fmt.Fprintf(d.stderr, "tracing: %s did not take the %s: %s%s\n", d.to, d.what, printable(err.Error()), d.hint)
 	}
 	return &undelivered{err}
 }

@@ -2,6 +2,7 @@ package program
 
 import (
 	"compress/gzip"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -80,24 +81,24 @@ func TestCollectorRefuses(t *testing.T) {
 		handler http.HandlerFunc
 		want    string
 	}{
-		{"no", func(w http.ResponseWriter, _ *http.Request) {
+		{"it says no", func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "unknown \x1b[31mtenant\r\nplease ask", http.StatusForbidden)
 		}, "403 Forbidden (body: unknown [31mtenant please ask)"},
-		{"with more words than a terminal bears", func(w http.ResponseWriter, _ *http.Request) {
+		{"it says more than a terminal bears", func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, strings.Repeat("no ", 1000), http.StatusBadRequest)
 		}, "...\n"},
 		{"it is something else", http.NotFound, "404 page not found"},
-		{"busy", func(w http.ResponseWriter, _ *http.Request) {
+		{"it is busy", func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "later", http.StatusServiceUnavailable)
 		}, "later"},
-		{"some spans are left out", func(w http.ResponseWriter, _ *http.Request) {
+		{"it leaves some spans out", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/x-protobuf")
 			answer, _ := proto.Marshal(&collect.ExportTraceServiceResponse{
 				PartialSuccess: &collect.ExportTracePartialSuccess{RejectedSpans: 2, ErrorMessage: "too many"},
 			})
 			_, _ = w.Write(answer)
 		}, "too many (2 spans rejected)"},
-		{"silent", func(_ http.ResponseWriter, req *http.Request) {
+		{"it is silent", func(_ http.ResponseWriter, req *http.Request) {
 			_, _ = io.Copy(io.Discard, req.Body) // only then does the server notice that the client has gone
 			<-req.Context().Done()
 		}, "did not take the spans"},
@@ -136,6 +137,31 @@ func TestNobodyListensForTelemetry(t *testing.T) {
 	}
 }
 
+// Of the two usual ports of a collector one is for gRPC, which the program does not speak.
+func TestPortForGRPCIsPointedOut(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, url string
+		want      bool
+	}{
+		{"the port for gRPC", "http://127.0.0.1:4317", true},
+		{"the port for HTTP", "http://127.0.0.1:4318", false},
+	} {
+		u, err := collector(c.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var stderr screen
+		d := (&telemetry{stderr: &stderr}).delivers("spans", options{otlp: u})
+		if err := d.note(1, io.EOF); !errors.Is(err, io.EOF) {
+			t.Errorf("%s: the error became %v", c.name, err)
+		}
+		if got := strings.Contains(stderr.String(), "that for HTTP is 4318"); got != c.want {
+			t.Errorf("%s: printed %q, pointed out: %v, want %v", c.name, stderr.String(), got, c.want)
+		}
+	}
+}
+
 // The environment names the collector of both signals, or of one.
 func TestEnvironmentNamesTheCollector(t *testing.T) {
 	var paths [2]atomic.Int32
@@ -152,9 +178,9 @@ func TestEnvironmentNamesTheCollector(t *testing.T) {
 		name, key, path string
 		spans, metrics  bool
 	}{
-		{"of both", "OTEL_EXPORTER_OTLP_ENDPOINT", "", true, true},
-		{"of spans", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "/v1/traces", true, false},
-		{"of metrics", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "/v1/metrics", false, true},
+		{"it names that of both", "OTEL_EXPORTER_OTLP_ENDPOINT", "", true, true},
+		{"it names that of spans", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "/v1/traces", true, false},
+		{"it names that of metrics", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "/v1/metrics", false, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Setenv(c.key, server.URL+c.path)

@@ -81,6 +81,9 @@ func (t *telemetry) delivers(what string, o options) *delivery {
 	d := &delivery{what: what, to: "the collector of OTEL_EXPORTER_OTLP_ENDPOINT", stderr: t.stderr}
 	if o.otlp != nil {
 		d.to = "the collector at " + o.otlp.String()
+		if o.otlp.Port() == "4317" {
+			d.hint = " (4317 is usually the port for gRPC; that for HTTP is 4318)"
+		}
 	}
 	t.sent = append(t.sent, d)
 	return d
