@@ -162,28 +162,26 @@ func TestAnswerOfARefusalFollowsItsCause(t *testing.T) {
 
 func TestAnswerOfAGate(t *testing.T) {
 	for name, tc := range map[string]struct {
-		second http.RoundTripper // what the call that asks gets the second time, if not nil
-		refuse error             // else what the gate says
+		next   http.RoundTripper // what the call that asks gets from its second attempt on
 		status int
 		after  string
 		kind   classify.Kind
 	}{
 		"a refresh that goes on is asked about later": {
-			nil, classify.Verdict{Kind: classify.TokenRefreshInProgress, Unprocessed: true}.Err(&transport.GateError{Waited: time.Second}),
-			503, "1", classify.TokenRefreshInProgress,
+			transporttest.After(ms(10), answer(409, "token_refresh_in_progress")), 503, "1", classify.TokenRefreshInProgress,
 		},
-		"a refresh that failed is not to be asked about": {answer(403, "grant_revoked"), nil, 403, "", classify.GrantRevoked},
+		"a refresh that failed is not to be asked about": {answer(403, "grant_revoked"), 403, "", classify.GrantRevoked},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				ctx := transport.ForGrant(t.Context(), "g")
-				rt := transport.Chain(transporttest.Play(transporttest.Fail(tc.refuse)), transport.AnswerRefusals())
-				if tc.second != nil {
-					script := transporttest.Play(transporttest.After(ms(10), answer(409, "token_refresh_in_progress")), tc.second)
-					rt = newChain(t, script, transport.Config{Classifier: alter(t), Policy: steady(), PerCall: answering})
-					go func() { _, _ = exchange(rt, newRequest(t, "GET", backend, "").WithContext(ctx)) }()
-					time.Sleep(ms(11))
-				}
+				script := transporttest.Play(transporttest.After(ms(10), answer(409, "token_refresh_in_progress")), tc.next).Repeat()
+				rt := newChain(t, script, transport.Config{Classifier: alter(t), Policy: steady(), PerCall: answering})
+				ctx, cancel := context.WithCancel(transport.ForGrant(t.Context(), "g"))
+				defer cancel()
+				go func() { _, _ = exchange(rt, newRequest(t, "GET", backend, "").WithContext(ctx)) }()
+				time.Sleep(ms(11))
+				ctx, stop := context.WithTimeout(ctx, ms(300))
+				defer stop()
 				resp, err := rt.RoundTrip(newRequest(t, "GET", backend, "").WithContext(ctx))
 				if err != nil {
 					t.Fatal(err)
@@ -191,6 +189,9 @@ func TestAnswerOfAGate(t *testing.T) {
 				readProblem(t, resp)
 				if got := classify.Of(resp, nil).Kind; resp.StatusCode != tc.status || resp.Header.Get("Retry-After") != tc.after || got != tc.kind {
 					t.Errorf("%d, Retry-After %q, %v; want %d, %q, %v", resp.StatusCode, resp.Header.Get("Retry-After"), got, tc.status, tc.after, tc.kind)
+				}
+				if trail := transport.TrailOf(resp, nil); trail.Waited == 0 || trail.Reason == policy.Succeeded {
+					t.Errorf("%+v: want the story of a wait", trail)
 				}
 			})
 		})

@@ -55,7 +55,10 @@ func TestAMillionKeysStayWithinTheBound(t *testing.T) {
 	before := heapInUse()
 	var refused, failed int
 	var wg sync.WaitGroup
-	wg.Go(func() { through(transport.Chain(roundTripFunc(refusing), transport.Break(s, nil)), &refused) })
+	no, _ := refusing(newRequest(t, "GET", backend, ""))
+	wg.Go(func() {
+		through(transport.Chain(roundTripFunc(func(*http.Request) (*http.Response, error) { return no, nil }), transport.Break(s, nil)), &refused)
+	})
 	fine := &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody}
 	wg.Go(func() {
 		through(transport.Chain(roundTripFunc(func(*http.Request) (*http.Response, error) { return fine, nil }), transport.Retry(s, nil)), &failed)
@@ -116,15 +119,12 @@ func TestFullHouseStillHearsOfItsGuests(t *testing.T) {
 // flood puts more keys in trouble than there is room for, each of which can be forgotten for another.
 func (c *crowd) flood(t testing.TB) {
 	req := newRequest(t, "GET", backend, "")
-	rt := transport.Chain(roundTripFunc(func(req *http.Request) (*http.Response, error) {
-		resp, err := refusing(req)
-		classify.Attach(resp, classify.Verdict{Kind: classify.PolicyRateLimit})
-		return resp, err
-	}), transport.Break(c.shared, nil))
+	no, _ := refusing(req)
+	classify.Attach(no, classify.Verdict{Kind: classify.PolicyRateLimit})
+	rt := transport.Chain(roundTripFunc(func(*http.Request) (*http.Response, error) { return no, nil }), transport.Break(c.shared, nil))
 	for i := range 40_000 {
-		r := *req
-		r.URL = &url.URL{Scheme: "https", Host: strconv.Itoa(i)}
-		_, _ = rt.RoundTrip(&r)
+		req.URL.Host = strconv.Itoa(i)
+		_, _ = rt.RoundTrip(req)
 	}
 	if n := len(c.shared.Snapshot().Breakers); n != 16*1024 {
 		t.Errorf("%d breakers in trouble, want as many as there is room for, %d", n, 16*1024)
@@ -165,7 +165,6 @@ func TestProbeUnderWayIsNotForgottenForOthers(t *testing.T) {
 			t.Errorf("%s: want a refusal, the probe has the only slot", end)
 		}
 		time.Sleep(5 * time.Second) // the probe has lost its slot, and nobody asks
-		c.flood(t)
 		c.flood(t)
 		check(t, "the probe", probe.end(), "200 at 1m1s")
 	})

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/steadytrip/steadytrip/classify"
 	"github.com/steadytrip/steadytrip/policy"
 	"github.com/steadytrip/steadytrip/transport"
 	"github.com/steadytrip/steadytrip/transport/transporttest"
@@ -242,6 +243,26 @@ func TestAllIsCalmAfterATrip(t *testing.T) {
 		}
 		if got := names(c.shared); got != "" {
 			t.Errorf("still in trouble: %s", got)
+		}
+	})
+}
+
+func TestAnswerTellsTheLongestHoldOfAllBreakers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrowd(t, transport.Keys{}, func(s *policy.Set) {
+			long, short := s.Breakers[0], s.Breakers[0]
+			long.Name, long.Open, long.Failures = "long", time.Minute, 1
+			short.Name, short.Open, short.Failures = "short", time.Second, 1
+			s.Breakers = []policy.Breaker{long, short}
+		})
+		c.set(limited)
+		resp, err := c.RoundTrip(newRequest(t, "GET", backend, ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if got := classify.Of(resp, nil).RetryAfter; got != time.Minute {
+			t.Errorf("retry after %v, want the minute for which the first one refuses", got)
 		}
 	})
 }

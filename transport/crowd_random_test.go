@@ -45,9 +45,9 @@ func moody(r *rand.Rand) http.RoundTripper {
 
 // Whatever callers, the base and an operator do, no slot and no place in line is lost, and time never stands still.
 func TestARandomCrowdLosesNothing(t *testing.T) {
-	rounds := 150
+	rounds := 60
 	if raceEnabled || testing.Short() {
-		rounds = 30
+		rounds = 15
 	}
 	for seed := range rounds {
 		synctest.Test(t, func(t *testing.T) {

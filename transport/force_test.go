@@ -274,6 +274,11 @@ func TestAllIsCalmWhenAWordIsOver(t *testing.T) {
 		if n := asked(); n != 0 {
 			t.Fatalf("the key function is called %d times while all is well, want 0", n)
 		}
+		must(t, c.shared.ForceOpen("mine", ms(100)))
+		time.Sleep(ms(100))
+		if first, second := asked(), asked(); first != 1 || second != 0 {
+			t.Errorf("called %d times and %d times when a word is over, want 1 to find it out and 0", first, second)
+		}
 		must(t, c.shared.ForceOpen("mine", time.Second))
 		must(t, c.shared.ForceOpen("nobody's", time.Minute))
 		if n := asked(); n != 1 {

@@ -11,7 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/steadytrip/steadytrip/classify"
 	"github.com/steadytrip/steadytrip/policy"
 	"github.com/steadytrip/steadytrip/transport"
 	"github.com/steadytrip/steadytrip/transport/transporttest"
@@ -94,26 +93,6 @@ func (c *crowd) simultaneous(t testing.TB, n int) {
 	}
 	c.start = time.Now()
 	c.told = nil
-}
-
-func TestAnswerTellsTheLongestHoldOfAllBreakers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newCrowd(t, transport.Keys{}, func(s *policy.Set) {
-			long, short := s.Breakers[0], s.Breakers[0]
-			long.Name, long.Open, long.Failures = "long", time.Minute, 1
-			short.Name, short.Open, short.Failures = "short", time.Second, 1
-			s.Breakers = []policy.Breaker{long, short}
-		})
-		c.set(limited)
-		resp, err := c.RoundTrip(newRequest(t, "GET", backend, ""))
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
-		if got := classify.Of(resp, nil).RetryAfter; got != time.Minute {
-			t.Errorf("retry after %v, want the minute for which the first one refuses", got)
-		}
-	})
 }
 
 func TestPanicReleasesTheSlotsOfAllBreakers(t *testing.T) {
