@@ -51,7 +51,7 @@ func (t *telemetry) waited(ctx context.Context, i transport.WaitInfo) {
 		w = atGate
 	}
 	t.meters.waited(ctx, w, i.Duration)
-	if i.Gate && !i.Sent && gaveUp(i.Request) == nil {
+	if i.Gate && !i.Sent && transport.Ended(i.Request) == nil {
 		t.meters.refused(ctx, waits[atGate])
 	}
 	if c := callOf(ctx); c != nil {

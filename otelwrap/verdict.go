@@ -1,15 +1,14 @@
 package otelwrap
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"strconv"
-	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/steadytrip/steadytrip/classify"
+	"github.com/steadytrip/steadytrip/transport"
 )
 
 // The attributes of spans that are steadytrip's own.
@@ -39,7 +38,7 @@ func verdictOf(req *http.Request, resp *http.Response, err error) classify.Verdi
 	if err == nil {
 		return classify.Of(resp, nil)
 	}
-	if over := gaveUp(req); over != nil {
+	if over := transport.Ended(req); over != nil {
 		var judged *classify.AlterSDKError
 		if !errors.As(err, &judged) {
 			return classify.NetErrors{}.Classify(classify.Outcome{Err: err, ContextErr: over})
@@ -106,23 +105,6 @@ var knownCodes = func() map[string]bool {
 	}
 	return known
 }()
-
-// gaveUp tells whether the caller gave up: by its context, or by the older Cancel channel, which http.Client.Timeout uses.
-func gaveUp(req *http.Request) error {
-	if err := req.Context().Err(); err != nil {
-		return err
-	}
-	select {
-	//lint:ignore SA1019 http.Client.Timeout sets it
-	case <-req.Cancel:
-		if deadline, ok := req.Context().Deadline(); ok && !time.Now().Before(deadline) {
-			return context.DeadlineExceeded // http.Client sets both, and either may come first
-		}
-		return context.Canceled
-	default:
-		return nil
-	}
-}
 
 func statusOf(resp *http.Response) int {
 	if resp == nil {

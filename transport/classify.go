@@ -94,7 +94,7 @@ func hasVerdict(err error) bool {
 
 // failed is the outcome of an attempt that ended in an error.
 func failed(req *http.Request, err error) classify.Outcome {
-	o := classify.Outcome{Method: req.Method, Err: err, ContextErr: ended(req)}
+	o := classify.Outcome{Method: req.Method, Err: err, ContextErr: Ended(req)}
 	if isBare(err) {
 		o.RequestErr = requestFault(req)
 	}
@@ -125,8 +125,10 @@ func isBare(err error) bool {
 
 var bareText = reflect.TypeOf(errors.New(""))
 
-// ended tells whether the caller gave up: by its context, or by the older Cancel channel, which http.Client.Timeout uses.
-func ended(req *http.Request) error {
+// Ended tells whether the caller of a request has given up: by its context, whose error it returns, or by the older Cancel channel, which
+// http.Client.Timeout uses beside it. It is nil otherwise. A middleware asks it instead of the error of an attempt, which may
+// be the context's cause, or a timeout of the transport's own that looks the same.
+func Ended(req *http.Request) error {
 	if err := req.Context().Err(); err != nil {
 		return err
 	}

@@ -155,7 +155,7 @@ func (b *resumed) mends(err error) bool {
 		return false
 	}
 	var cutOff *http.MaxBytesError
-	return !errors.As(err, &cutOff) && ended(b.req) == nil
+	return !errors.As(err, &cutOff) && Ended(b.req) == nil
 }
 
 // resume replaces the broken part by one that goes on. If that cannot be had, the body has ended with its cause.

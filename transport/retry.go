@@ -201,7 +201,7 @@ func (c *call) decide(plan *policy.Plan, v classify.Verdict, a attempt, gated bo
 	f := policy.Facts{
 		Attempts:  c.trail.Attempts,
 		Elapsed:   time.Since(c.start),
-		Done:      ended(c.req) != nil,
+		Done:      Ended(c.req) != nil,
 		Replay:    policy.ReplayOf(c.req),
 		Forbidden: marked(ctx, markNoRetry),
 		Nested:    nested,
@@ -252,7 +252,7 @@ func (c *call) pause(begin time.Time, d time.Duration) error {
 
 // endedError is the typed error of a request whose caller has given up, with the context's cause reachable; nil otherwise.
 func endedError(req *http.Request) error {
-	err := ended(req)
+	err := Ended(req)
 	if err == nil {
 		return nil
 	}

@@ -143,7 +143,7 @@ func (a *timedAttempt) failure(err error) error {
 	if !a.expired() {
 		return err
 	}
-	gaveUp := ended(a.req)
+	gaveUp := Ended(a.req)
 	switch {
 	case gaveUp == nil:
 		return a.limit
