@@ -18,7 +18,8 @@ type Gate struct {
 	Probe Profile
 
 	// Window bounds the requests in flight when those that waited are sent. It should stay below half of what the backend serves
-	// within the time that an attempt may take.
+	// within the time that an attempt may take. A call whose wait has lasted for Probe.MaxElapsed when the refresh is over is sent
+	// outside of it, and so is one whose request has been under way for a second.
 	Window int
 }
 

@@ -135,10 +135,8 @@ func learned(ctx context.Context) string {
 // admitted returns the seat of a call that comes from a chain further out, which shares the same state and waits at its gates;
 // nil if it has none.
 func admitted(ctx context.Context, s *Shared) *seat {
-	for c := attemptOf(ctx); c != nil; c = attemptOf(c.Context) {
-		if c.seat != nil && c.shared == s {
-			return c.seat
-		}
+	if c := attemptOf(ctx); c != nil && c.shared == s {
+		return c.seat
 	}
 	return nil
 }

@@ -100,7 +100,7 @@ func (g *gate) enter(s *seat) bool {
 func (g *gate) refusal() time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return max(g.took, quickest)
+	return min(max(g.took, quickest), unrefused) // that one may have taken long for reasons of its own
 }
 
 func (g *gate) unrefused() time.Duration { return max(unrefused, 2*g.took) }
@@ -269,7 +269,7 @@ func (g *gate) setAlarm() {
 func (g *gate) retire() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.retired = g.retired || g.probe == nil && g.waiting.Len() == 0
+	g.retired = g.retired || g.probe == nil && g.waiting.Len() == 0 && g.flying.Len() == 0
 	return g.retired
 }
 

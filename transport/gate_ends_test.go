@@ -225,6 +225,21 @@ func TestGateReturnsBeforeTheDeadlineHoweverFastRefusalsAre(t *testing.T) {
 	})
 }
 
+func TestGateCountsTheTimeThatHooksTake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, time.Hour, transport.Config{Hooks: transport.Hooks{
+			Attempt: func(_ context.Context, i transport.AttemptInfo) {
+				if strings.HasSuffix(i.Request.URL.Path, "b") {
+					time.Sleep(ms(100))
+				}
+			},
+		}})
+		o.call(t, "a", 0, cancelledAt(ms(950)))
+		o.call(t, "b", ms(20), dueIn(t, ms(300)))
+		o.checkEnds(t, "b:409@290ms a:canceled@950ms")
+	})
+}
+
 func TestGateCallOutOfTimeSaysThatTheRefreshGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOffice(t, time.Hour, transport.Config{})

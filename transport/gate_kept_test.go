@@ -144,7 +144,7 @@ func TestGateOverRealConnections(t *testing.T) {
 	for _, path := range []string{"/whole", "/chunked"} {
 		for _, watched := range []bool{false, true} {
 			calls.Go(func() {
-				ctx, cancel := context.WithTimeout(t.Context(), ms(400))
+				ctx, cancel := context.WithTimeout(t.Context(), ms(500))
 				defer cancel()
 				resp, err := send(ctx, path, watched)
 				if err != nil {

@@ -280,3 +280,27 @@ func TestGateForgetsNobody(t *testing.T) {
 		}
 	})
 }
+
+func TestGateCostsTheCallsOnOtherGrantsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRegistrar(t, gating())
+		ctx, cancel := context.WithCancel(t.Context())
+		var calls sync.WaitGroup
+		calls.Go(func() { r.send(requestOn(ctx, "g", false)) })
+		synctest.Wait()
+		resp := &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody}
+		rt := newChain(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			resp.Request = req
+			return resp, nil
+		}), transport.Config{Classifier: alter(t), Shared: r.shared})
+		req := requestOn(t.Context(), "h", true)
+		if got := testing.AllocsPerRun(100, func() { _, _ = rt.RoundTrip(req) }); got != 0 {
+			t.Errorf("%v allocations, want none", got)
+		}
+		if gates := r.shared.Snapshot().Gates; len(gates) != 1 || !gates[0].Closed {
+			t.Errorf("gates %+v, want the one that is closed", gates)
+		}
+		cancel()
+		calls.Wait()
+	})
+}

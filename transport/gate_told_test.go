@@ -142,6 +142,28 @@ func TestGateSendsNobodyWhoHasLeft(t *testing.T) {
 	})
 }
 
+// A hook holds each call up until its deadline has passed. It has an answer, and no use for another.
+func TestGateReturnsTheAnswerItKeptEvenWhenLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, time.Hour, transport.Config{Hooks: transport.Hooks{
+			Attempt: func(_ context.Context, i transport.AttemptInfo) {
+				if path.Base(i.Request.URL.Path) == "b" {
+					time.Sleep(ms(400))
+				}
+			},
+		}})
+		o.call(t, "a", 0, cancelledAt(ms(950)))
+		const n = 30
+		for range n {
+			o.call(t, "b", ms(20), dueIn(t, ms(300)))
+		}
+		o.checkEnds(t, strings.Repeat("b:409@420ms ", n)+"a:canceled@950ms")
+		if got := o.came["b"].trail.Reason; got != policy.DeadlineTooNear {
+			t.Errorf("stopped for %v, want a deadline that is too near", got)
+		}
+	})
+}
+
 // The first refusal asks for a pause of ten years.
 func TestGateWaitsAsLongAsItTakes(t *testing.T) {
 	const year = 365 * 24 * time.Hour

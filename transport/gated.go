@@ -1,6 +1,9 @@
 package transport
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"math"
 	"net/http"
 	"time"
@@ -74,6 +77,14 @@ func (c *call) queue() (*http.Response, error) {
 	return c.run(a)
 }
 
+// grantOf is the grant that an answer names; empty if it names none.
+func grantOf(v classify.Verdict) string {
+	if v.Detail == nil {
+		return ""
+	}
+	return v.Detail.GrantID
+}
+
 // underway is the verdict of a call that has not asked because another one does.
 func underway(k key) classify.Verdict {
 	return classify.Verdict{
@@ -86,8 +97,8 @@ func underway(k key) classify.Verdict {
 func (c *call) report(v classify.Verdict, a attempt) (gated bool) {
 	if c.seat != nil {
 		refresh := policy.RefreshOf(v)
-		if a.err != nil {
-			refresh = policy.RefreshUnknown
+		if a.err != nil || refresh == policy.RefreshFailed && c.seat.key.part != cmp.Or(grantOf(v), c.seat.key.part) {
+			refresh = policy.RefreshUnknown // of this grant
 		}
 		c.seat.gate.report(c.seat, refresh, aboutGrant(v))
 		if refresh != policy.RefreshUnderway {
@@ -175,25 +186,26 @@ func (c *call) await(begin time.Time, patience time.Duration, impatient policy.R
 	s := c.seat
 	timer := time.NewTimer(patience - time.Since(begin))
 	defer timer.Stop()
-	why = policy.Retrying
+	late := false
 	select {
 	case <-s.turn:
 	case <-timer.C:
-		if s.gate.impatient(s) {
-			why = impatient
-		}
+		late = true
 	case <-c.req.Context().Done():
 	//lint:ignore SA1019 http.Client.Timeout sets it
 	case <-c.req.Cancel:
 	}
 	waited := time.Since(begin)
 	c.trail.Waited += waited
-	if why == policy.Retrying {
-		if err = endedError(c.req); err != nil { // even if its turn came at the same time
-			why = policy.Canceled
-		} else if v := s.gate.outcome(s); v != nil {
-			why, err = policy.Gated, v.Err(&GateError{Waited: waited, Failed: true})
-		}
+	why = policy.Retrying
+	if ended := Ended(c.req); ended != nil && (patience <= 0 || !errors.Is(ended, context.DeadlineExceeded)) {
+		why, err = policy.Canceled, endedError(c.req)
+	} else if (late || waited >= patience) && s.gate.impatient(s) { // its deadline may have passed too, when the timer is late
+		why = impatient
+	} else if ended != nil { // even if its turn came at the same time
+		why, err = policy.Canceled, endedError(c.req)
+	} else if v := s.gate.outcome(s); v != nil {
+		why, err = policy.Gated, v.Err(&GateError{Waited: waited, Failed: true})
 	}
 	if why == policy.Retrying {
 		s.turn = nil

@@ -18,7 +18,7 @@ type Keys struct {
 	// caller names, else the policy that the answer names, else the grant that the answer names.
 	Key func(req *http.Request) string
 
-	// Grant names the grant that a request is about, for the gate and for the breaker of a policy's refusal.
+	// Grant names the grant that a request is about, by the id that the server knows it by, for the gate and for the breaker of a policy's refusal.
 	// Without a name it is that of [ForGrant], and failing that, the one that the answer names.
 	Grant func(req *http.Request) string
 }
@@ -188,8 +188,8 @@ func (ks *Keys) after(req *http.Request, v classify.Verdict) key {
 	if name := policyOf(v); name != "" {
 		return k.of(ofPolicy, name)
 	}
-	if v.Detail != nil && v.Detail.GrantID != "" {
-		return k.of(ofGrant, v.Detail.GrantID)
+	if id := grantOf(v); id != "" {
+		return k.of(ofGrant, id)
 	}
 	return k
 }

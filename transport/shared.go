@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/steadytrip/steadytrip/policy"
@@ -39,6 +40,10 @@ func NewShared(p *policy.Policy, keys Keys) *Shared {
 	s.budgets = newBudgets(set.Budget, &s.keys)
 	return s
 }
+
+// GrantOf returns the grant that the caller says a request is about: by [Keys].Grant, or else by [ForGrant].
+// It is empty if nobody says.
+func (s *Shared) GrantOf(req *http.Request) string { return s.keys.grant(req) }
 
 // orOwn returns s, or the state of a chain that shares it with no other.
 func (s *Shared) orOwn() *Shared {
