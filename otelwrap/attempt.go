@@ -79,6 +79,9 @@ func (w *attempting) unwatched(req *http.Request) (*http.Response, error) {
 		}
 		span.End()
 	}
+	if c := callOf(ctx); c != nil {
+		c.sent.Add(1)
+	}
 	handed := false
 	defer func() {
 		if !handed {

@@ -42,7 +42,7 @@ func (c *calling) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	counted := t.meters.countsCalls(ctx)
 	if t.noCallSpan {
-		if t.idle.Load() && !counted {
+		if t.idle.Load() && !counted && !trace.SpanFromContext(ctx).IsRecording() {
 			return c.next.RoundTrip(req)
 		}
 		return c.follow(req, &call{Context: ctx, span: trace.SpanFromContext(ctx), counted: counted})
@@ -73,6 +73,7 @@ func (c *calling) follow(req *http.Request, rec *call) (*http.Response, error) {
 	rec.before = resendsBefore(req)
 	returned := false
 	defer func() {
+		rec.over.Store(true)
 		if !returned && rec.own { // the base or a hook panicked, or ended the goroutine
 			rec.span.SetAttributes(semconv.ErrorTypeOther)
 			rec.span.SetStatus(codes.Error, "")
@@ -80,8 +81,8 @@ func (c *calling) follow(req *http.Request, rec *call) (*http.Response, error) {
 		}
 	}()
 	resp, err := c.next.RoundTrip(req.WithContext(rec))
-	returned = true
 	c.telemetry.end(req, rec, resp, err)
+	returned = true
 	return resp, err
 }
 
@@ -94,11 +95,14 @@ type call struct {
 	clock           clock
 	before          int          // requests that were sent for the hops of the redirect before this one
 	sent            atomic.Int32 // requests that were sent for this call
+	over            atomic.Bool
 
-	mu     sync.Mutex
-	gated  time.Duration // waited at a gate
-	held   time.Duration // waited for a breaker
-	causes []string      // kinds of failure that were waited for to be over, each once
+	mu      sync.Mutex
+	gated   time.Duration // waited at a gate
+	held    time.Duration // waited for a breaker
+	tallied bool          // trails were added up as they came out of Retry
+	trails  time.Duration // waited by those
+	causes  []string      // kinds of failure that were waited for to be over, each once
 }
 
 type callKey struct{}
@@ -113,6 +117,14 @@ func (c *call) Value(key any) any {
 func callOf(ctx context.Context) *call {
 	c, _ := ctx.Value(callKey{}).(*call)
 	return c
+}
+
+// underWay is the call that a context belongs to, unless it is over: the context of its answer's request may be used for another.
+func underWay(ctx context.Context) *call {
+	if c := callOf(ctx); c != nil && !c.over.Load() {
+		return c
+	}
+	return nil
 }
 
 // waited notes a wait at a gate or for a breaker.
@@ -132,6 +144,32 @@ func (c *call) cause(k classify.Kind) {
 	if name := k.String(); k.Failure() && !slices.Contains(c.causes, name) {
 		c.causes = append(c.causes, name)
 	}
+}
+
+// add adds what a trail tells of waits. The caller holds the lock.
+func (c *call) add(trail transport.Trail) {
+	c.trails += trail.Waited
+	for _, r := range trail.Records {
+		if r.Pause > 0 {
+			c.cause(r.Verdict.Kind)
+		}
+	}
+}
+
+// tally adds up the trails of a call whose PerCall middlewares may send it through Retry more than once.
+func tally(next http.RoundTripper) http.RoundTripper { return &tallying{inner{next}} }
+
+type tallying struct{ inner }
+
+func (w *tallying) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := w.next.RoundTrip(req)
+	if c := callOf(req.Context()); c != nil {
+		c.mu.Lock()
+		c.tallied = true
+		c.add(transport.TrailOf(resp, err))
+		c.mu.Unlock()
+	}
+	return resp, err
 }
 
 // ending is a call that has ended, in what there is to tell of it.
@@ -158,19 +196,17 @@ func (t *telemetry) end(req *http.Request, rec *call, resp *http.Response, err e
 		attempts: int(rec.sent.Load()),
 	}
 	refused := errors.Is(err, transport.ErrOpen) || errors.Is(err, transport.ErrGated)
-	if e.attempts == 0 && !refused && e.verdict.Kind != classify.Canceled { // nobody counts attempts
+	if e.attempts == 0 && !t.counts && !refused && e.verdict.Kind != classify.Canceled { // nobody counts attempts
 		e.attempts = max(1, trail.Attempts)
 	}
 	e.retries = max(0, e.attempts-1)
 	rec.mu.Lock()
-	for _, r := range trail.Records {
-		if r.Pause > 0 {
-			rec.cause(r.Verdict.Kind)
-		}
+	if !rec.tallied {
+		rec.add(trail)
 	}
 	e.gated, e.held, e.causes = rec.gated, rec.held, rec.causes
+	e.paused = max(0, rec.trails-e.gated)
 	rec.mu.Unlock()
-	e.paused = max(0, trail.Waited-e.gated)
 	t.describe(req, rec.span, &e, rec.own)
 	if rec.own {
 		rec.span.End()

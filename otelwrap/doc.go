@@ -72,7 +72,9 @@
 //	    by Observe: breakers in trouble, closed gates, who waits for them, and the tokens of the poorest retry budget
 //
 // steadytrip.outcome is "success", "failure" or "canceled". error.type is a status of 400 or more as text, or else the name of a
-// classify.Kind; "_OTHER" if the base panicked or broke its contract.
+// classify.Kind; "_OTHER" if the base panicked or broke its contract. A call that ends in a panic has a span and its
+// attempts their durations, but it is in none of the metrics of calls. Of several Shareds that are observed,
+// steadytrip.client.budget.tokens is that of the one looked at last.
 //
 // # Beside otelhttp
 //

@@ -30,7 +30,7 @@ func (t *telemetry) events() transport.Hooks {
 
 // callEnded describes a call of a chain without Calls.
 func (t *telemetry) callEnded(ctx context.Context, i transport.CallInfo) {
-	if callOf(ctx) != nil {
+	if underWay(ctx) != nil {
 		return
 	}
 	e := ending{
@@ -54,7 +54,7 @@ func (t *telemetry) waited(ctx context.Context, i transport.WaitInfo) {
 	if i.Gate && !i.Sent && transport.Ended(i.Request) == nil {
 		t.meters.refused(ctx, waits[atGate])
 	}
-	if c := callOf(ctx); c != nil {
+	if c := underWay(ctx); c != nil {
 		c.waited(i)
 	}
 }

@@ -60,7 +60,7 @@ func (c *correlating) WithAttrs(attrs []slog.Attr) slog.Handler {
 	if len(c.since) == 0 {
 		return LogHandler(c.top.WithAttrs(attrs))
 	}
-	return c.with(func(h slog.Handler) slog.Handler { return h.WithAttrs(attrs) })
+	return c.with(func(h slog.Handler) slog.Handler { return h.WithAttrs(slices.Clone(attrs)) }) // which h owns
 }
 
 func (c *correlating) WithGroup(name string) slog.Handler {

@@ -23,7 +23,13 @@ import (
 // base and the user's own parts are.
 func New(base http.RoundTripper, cfg transport.Config, opts Options) (http.RoundTripper, error) {
 	t := newTelemetry(opts)
-	t.grant, t.led = cfg.Grant, !opts.NoCallSpan
+	t.grant, t.led, t.counts = cfg.Grant, !opts.NoCallSpan, true
+	if cfg.Shared != nil {
+		t.grant = cfg.Shared.GrantOf
+	}
+	if len(cfg.PerCall) > 0 { // they may call Retry more than once, and only the last trail comes out
+		cfg.PerCall = slices.Concat(cfg.PerCall, []transport.Middleware{tally})
+	}
 	cfg.PerCall = slices.Concat([]transport.Middleware{t.calls}, cfg.PerCall)
 	if opts.BesideOtelhttp {
 		cfg.Watch = slices.Concat(cfg.Watch, []transport.Middleware{t.attempts})

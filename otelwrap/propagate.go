@@ -68,14 +68,8 @@ func (c *carrier) copyHeader() {
 	}
 }
 
-// unusual reports whether the name of a field is spelt in a way in which net/http does not spell it. Of upper case within a
-// name only that of the fields of the W3C is noticed.
-func unusual(key string) bool {
-	if key == "" || key[0] > 'Z' {
-		return true
-	}
-	return key[0] == 'T' && (len(key) == len(traceparent) && key != traceparent || len(key) == len(tracestate) && key != tracestate)
-}
+// unusual reports whether the name of a field is spelt in a way in which net/http does not spell it.
+func unusual(key string) bool { return http.CanonicalHeaderKey(key) != key }
 
 // remove deletes a field in every spelling: a map may hold several, which would all be sent.
 func (c *carrier) remove(key string) {

@@ -64,7 +64,7 @@ func (r redactor) url(u *url.URL, grant string) string {
 	if grant != "" {
 		text = withoutPart(text, grant)
 	}
-	return text
+	return plain(text)
 }
 
 // withoutUser takes the user info out of a URL that net/url has not looked into.
@@ -112,27 +112,29 @@ func (r redactor) parameters(text string, at int, separators string) string {
 // value is where, in a part between two separators, the first value begins that must not show; negative if there is none.
 // What some servers take for a separator as well, the semicolon, ends a name but no value: rather too much is replaced.
 func (r redactor) value(part string) int {
-	begin := 0
-	for {
-		name, _, found := strings.Cut(part[begin:], "=")
-		semicolon := strings.IndexByte(part[begin:], ';')
-		switch {
-		case found && (semicolon < 0 || semicolon > len(name)):
-			if r.secret(name) {
-				return begin + len(name) + 1
+	for begin := 0; ; {
+		i := strings.IndexAny(part[begin:], "=;")
+		if i < 0 {
+			return -1
+		}
+		end := begin + i
+		if part[end] == '=' {
+			if r.secret(part[begin:end]) {
+				return end + 1
 			}
+			semicolon := strings.IndexByte(part[end:], ';')
 			if semicolon < 0 {
 				return -1
 			}
-		case semicolon < 0:
-			return -1
+			end += semicolon
 		}
-		begin += semicolon + 1
+		begin = end + 1
 	}
 }
 
 // secret reports whether the name of a parameter, as it is spelt in a URL, is one whose value must not show.
 func (r redactor) secret(name string) bool {
+	name = name[strings.LastIndexByte(name, '?')+1:] // of a page's own route in the fragment: #/login?token=
 	if r.names[name] {
 		return true
 	}
@@ -155,32 +157,59 @@ func withoutPart(text, id string) string {
 	if i < 0 {
 		return text
 	}
-	head, tail := text[:begin+i], text[begin+i:]
-	for _, spelling := range [...]string{id, url.PathEscape(id), url.QueryEscape(id)} {
-		tail = withoutWord(tail, spelling)
-	}
-	return head + tail
+	return text[:begin+i] + withoutWord(text[begin+i:], id)
 }
 
-// withoutWord replaces word where it is no part of a longer one.
-func withoutWord(text, word string) string {
-	var out strings.Builder
-	for from := 0; ; {
-		i := strings.Index(text[from:], word)
-		if i < 0 || word == "" {
-			out.WriteString(text[from:])
-			return out.String()
+// spelled returns how long an id is where text begins with it, in whatever encoding; 0 if it does not.
+func spelled(text, id string) (n int) {
+	for i := range len(id) {
+		switch {
+		case n < len(text) && (text[n] == id[i] || text[n] == '+' && id[i] == ' '):
+			n++
+		case n+2 < len(text) && text[n] == '%' && unhex(text[n+1])<<4|unhex(text[n+2]) == int(id[i]):
+			n += 3
+		default:
+			return 0
 		}
-		begin, end := from+i, from+i+len(word)
-		if endsWord(text[:begin]) || end < len(text) && isWord(text[end]) {
-			out.WriteString(text[from : begin+1])
-			from = begin + 1
+	}
+	return n
+}
+
+// unhex is the value of a hexadecimal digit; more than a byte holds if it is none.
+func unhex(c byte) int {
+	switch {
+	case '0' <= c && c <= '9':
+		return int(c - '0')
+	case 'a' <= c && c <= 'f':
+		return int(c-'a') + 10
+	case 'A' <= c && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return 1 << 8
+}
+
+// withoutWord replaces word, in whatever encoding, where it is no part of a longer one.
+func withoutWord(text, word string) string {
+	if word == "" {
+		return text
+	}
+	var out strings.Builder
+	done := 0 // text[:done] is in out
+	for at := 0; at < len(text); at++ {
+		n := spelled(text[at:], word)
+		if n == 0 || endsWord(text[:at]) || at+n < len(text) && isWord(text[at+n]) {
 			continue
 		}
-		out.WriteString(text[from:begin])
+		out.WriteString(text[done:at])
 		out.WriteString(redacted)
-		from = end
+		done = at + n
+		at = done - 1
 	}
+	if done == 0 {
+		return text
+	}
+	out.WriteString(text[done:])
+	return out.String()
 }
 
 // endsWord reports whether text ends within a word. What is percent-encoded is taken for a separator.

@@ -80,7 +80,7 @@ func FuzzRedact(f *testing.F) {
 		const secret = "s3cr3t"
 		r := newRedactor(Options{})
 		u := &url.URL{Scheme: "https", Host: "a.example", Path: "/", RawQuery: query}
-		if got := r.url(u, ""); got != u.String() && !strings.Contains(got, redacted) {
+		if got := r.url(u, ""); got != plain(u.String()) && !strings.Contains(got, redacted) {
 			t.Errorf("%q became %q", u, got)
 		}
 		if strings.Contains(query, secret) || strings.ContainsAny(query, "#") {

@@ -64,6 +64,9 @@ func (ms methods) of(req *http.Request) *method {
 	return otherMethod
 }
 
+// maxAddress bounds a server's name: no name in DNS is longer (RFC 1035, section 2.3.4).
+const maxAddress = 255
+
 // maxMethod bounds what is repeated of a method that telemetry does not know.
 const maxMethod = 32
 
@@ -80,8 +83,11 @@ func originalMethod(req *http.Request) attribute.KeyValue {
 		}
 		name = name[:end]
 	}
-	return semconv.HTTPRequestMethodOriginal(name)
+	return semconv.HTTPRequestMethodOriginal(plain(name))
 }
+
+// plain is text as an attribute may have it: exporters refuse whatever is not UTF-8, and all that they were to send with it.
+func plain(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
 // server is the server that a request is for: the host and port of its Host header, which is the URL's unless the caller says
 // otherwise. An IPv6 address comes without brackets. The port of a scheme that is neither http nor https is 0 if nobody names
@@ -94,7 +100,10 @@ func server(req *http.Request) (address string, port int) {
 			host = req.URL.Host
 		}
 	}
-	address, digits := splitPort(host)
+	address, digits := splitPort(host[strings.LastIndexByte(host, '@')+1:])
+	if address = plain(address); len(address) > maxAddress {
+		address = other
+	}
 	if n, ok := portOf(digits); ok {
 		return address, n
 	}

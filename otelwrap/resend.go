@@ -9,7 +9,7 @@ import (
 // resends counts an attempt that is about to be sent, and returns how many were sent before it for what the caller started:
 // by retries, by the hops of a redirect before this one, and by whatever else sends a request of the call again.
 func resends(req *http.Request) int {
-	if c := callOf(req.Context()); c != nil {
+	if c := underWay(req.Context()); c != nil {
 		return c.before + int(c.sent.Add(1)) - 1
 	}
 	return resendsBefore(req) + transport.Attempt(req.Context()) - 1

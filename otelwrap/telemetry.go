@@ -30,8 +30,9 @@ type telemetry struct {
 	// idle says that the last span started was of a tracer that does nothing. There is no asking a tracer,
 	// so what a span would have to be told is not put together for the next one. A call's span is told nothing at its start,
 	// so it is the one that finds out when a tracer begins to work.
-	idle atomic.Bool
-	led  bool // calls have spans, so that attempts need not find out
+	idle   atomic.Bool
+	counts bool // attempts are counted, as those of New are
+	led    bool // calls have spans, so that attempts need not find out
 }
 
 func newTelemetry(o Options) *telemetry {
