@@ -57,8 +57,8 @@ func TestAttributesAreUTF8(t *testing.T) {
 	finish(c.Do(get(t.Context(), t, "https://api.example/")))
 	for _, s := range l.spans.Ended() {
 		for _, a := range s.Attributes() {
-			if !utf8.ValidString(a.Value.Emit()) {
-				t.Errorf("%s is %q", a.Key, a.Value.Emit())
+			if !utf8.ValidString(a.Value.String()) {
+				t.Errorf("%s is %q", a.Key, a.Value.String())
 			}
 		}
 	}
