@@ -1,13 +1,13 @@
 package conformance
 
 import (
-	"bytes"
 	"encoding/json"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/steadytrip/steadytrip/examples/tracing/grafana"
 )
 
 // dashboard is what the test looks at in a dashboard of Grafana.
@@ -50,16 +50,10 @@ type source struct{ Type, UID string }
 // chosen is the data source that the user chooses.
 var chosen = source{"prometheus", "${datasource}"}
 
-const dashboardFile = "../grafana/steadytrip.json"
-
 func readDashboard(t *testing.T) dashboard {
 	t.Helper()
-	text, err := os.ReadFile(dashboardFile)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var d dashboard
-	if err := json.NewDecoder(bytes.NewReader(text)).Decode(&d); err != nil {
+	if err := json.Unmarshal(grafana.Dashboard, &d); err != nil {
 		t.Fatal(err)
 	}
 	return d

@@ -17,33 +17,25 @@ import (
 // its URL. It ends with the test.
 func observe(t *testing.T, target string) string {
 	t.Helper()
-	prometheus := installed(t, "prometheus")
-	config, err := os.ReadFile(configFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rules, err := filepath.Abs(alertsFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(config)
+	binary := installed(t, "prometheus")
+	dir := unpack(t)
+	text := read(t, configFile)
 	for _, change := range [][2]string{
-		{"localhost:9464\"", target + "\""}, {"scrape_interval: 5s", "scrape_interval: 1s"},
-		{"evaluation_interval: 15s", "evaluation_interval: 1s"}, {"- alerts.yaml", "- " + strconv.Quote(rules)},
+		{"localhost:9464\"", target + "\""}, {"scrape_interval: 5s", "scrape_interval: 1s"}, {"evaluation_interval: 15s", "evaluation_interval: 1s"},
 	} {
 		if !strings.Contains(text, change[0]) {
 			t.Fatalf("%s has no %q", configFile, change[0])
 		}
 		text = strings.ReplaceAll(text, change[0], change[1])
 	}
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "prometheus.yml"), []byte(text), 0o600); err != nil {
+	config := filepath.Join(dir, configFile)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 
 	ctx, end := context.WithCancel(t.Context())
 	address := freeAddress(t)
-	cmd := exec.CommandContext(ctx, prometheus, "--config.file="+filepath.Join(dir, "prometheus.yml"),
+	cmd := exec.CommandContext(ctx, binary, "--config.file="+config,
 		"--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+address, "--enable-feature=exemplar-storage")
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = patience
