@@ -22,8 +22,8 @@ var incurable = [...]classify.Kind{
 	classify.AlterValue, classify.HostNotFound, classify.TLS, classify.ProxyRefused, classify.Canceled,
 }
 
-// Validate returns every fault of the set at once, joined by [errors.Join], or nil. Each names the field, its value
-// and what was wanted.
+// Validate returns every fault of the set at once, joined by [errors.Join], or nil. Each is a [*Fault], which names
+// the field, its value and what was wanted.
 func (s Set) Validate() error {
 	var c check
 	if s.MaxAttempts < 1 {
@@ -43,7 +43,7 @@ func (s Set) Validate() error {
 type check struct{ faults []error }
 
 func (c *check) fault(field string, value any, want string) {
-	c.faults = append(c.faults, fmt.Errorf("policy: %s is %v: want %s", field, value, want))
+	c.faults = append(c.faults, &Fault{Field: field, Value: fmt.Sprint(value), Want: want})
 }
 
 func (c *check) notNegative(field string, d time.Duration) {
@@ -84,7 +84,7 @@ func (c *check) profile(field string, k classify.Kind, p Profile) {
 // owner checks that the kind may have the profile.
 func (c *check) owner(field string, k classify.Kind, p Profile) {
 	if !k.Failure() {
-		c.faults = append(c.faults, fmt.Errorf("policy: %s: %s is no kind of failure: want one of classify.Kinds", field, k))
+		c.faults = append(c.faults, &Fault{Field: field, subject: k.String(), Value: "no kind of failure", Want: "one of classify.Kinds"})
 		return
 	}
 	for _, sick := range incurable {
@@ -116,7 +116,7 @@ func (c *check) breakers(all []Breaker) {
 		field := fmt.Sprintf("Breakers[%d]", i)
 		switch first := slices.IndexFunc(all, func(other Breaker) bool { return other.Name == b.Name }); {
 		case b.Name == "":
-			c.faults = append(c.faults, fmt.Errorf(`policy: %s.Name is empty: want a name of its own, such as "outage"`, field))
+			c.fault(field+".Name", "empty", `a name of its own, such as "outage"`)
 		case first < i:
 			c.fault(field+".Name", strconv.Quote(b.Name), fmt.Sprintf("a name of its own; Breakers[%d] has it", first))
 		}
@@ -126,7 +126,7 @@ func (c *check) breakers(all []Breaker) {
 
 func (c *check) breaker(owner string, b Breaker) {
 	if len(b.Kinds) == 0 {
-		c.faults = append(c.faults, fmt.Errorf("policy: %s.Kinds is empty: want at least one kind of failure", owner))
+		c.fault(owner+".Kinds", "empty", "at least one kind of failure")
 	}
 	for i, k := range b.Kinds {
 		switch field := fmt.Sprintf("%s.Kinds[%d]", owner, i); {
