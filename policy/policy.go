@@ -26,23 +26,9 @@ func (p *Policy) orDefault() *Policy {
 // Set returns a copy of the policy's set.
 func (p *Policy) Set() Set { return p.orDefault().set.clone() }
 
-// Profile returns the profile that applies to failures of kind k and the kind that owns it: k itself,
-// or else its nearest ancestor with a profile. Only kinds that time may heal, those whose action is [classify.Retry] or
-// [classify.Wait], look at their ancestors. So a profile on Network never makes a failed TLS handshake repeat.
-// It returns ok == false if no profile applies.
+// Profile returns the profile that applies to failures of kind k, and the kind that owns it: see [Set.Profile].
 func (p *Policy) Profile(k classify.Kind) (prof Profile, from classify.Kind, ok bool) {
-	profiles := p.orDefault().set.Profiles
-	if prof, ok = profiles[k]; ok {
-		return prof, k, true
-	}
-	if healedByTime(k) {
-		for from = k.Parent(); from != classify.Unclassified; from = from.Parent() {
-			if prof, ok = profiles[from]; ok {
-				return prof, from, true
-			}
-		}
-	}
-	return Profile{}, classify.Unclassified, false
+	return p.orDefault().set.Profile(k)
 }
 
 // Gates reports whether calls that fail with kind k wait at a gate: there is one, and k is a refresh that is retried at all.

@@ -26,6 +26,24 @@ type Set struct {
 	Gate        Gate          // how calls wait together while a token is refreshed; the zero value lets each wait for itself
 }
 
+// Profile returns the profile that applies to failures of kind k and the kind that owns it: k itself,
+// or else its nearest ancestor with a profile. Only kinds that time may heal, those whose action is [classify.Retry] or
+// [classify.Wait], look at their ancestors. So a profile on Network never makes a failed TLS handshake repeat.
+// It returns ok == false if no profile applies.
+func (s Set) Profile(k classify.Kind) (prof Profile, from classify.Kind, ok bool) {
+	if prof, ok = s.Profiles[k]; ok {
+		return prof, k, true
+	}
+	if healedByTime(k) {
+		for from = k.Parent(); from != classify.Unclassified; from = from.Parent() {
+			if prof, ok = s.Profiles[from]; ok {
+				return prof, from, true
+			}
+		}
+	}
+	return Profile{}, classify.Unclassified, false
+}
+
 func (s Set) clone() Set {
 	s.Profiles = maps.Clone(s.Profiles)
 	s.Breakers = slices.Clone(s.Breakers)
