@@ -27,5 +27,6 @@
 // rolls no dice: the time and the randomness come in with the [Facts], so that a simulation and a server that run
 // the same policy decide alike.
 //
-// The numbers of [Default] are steadytrip's own, not Alter's.
+// [Default] is the set to start from where nobody says who waits; [Interactive], [Batch] and [Agent] are for a person, for a job and for
+// an AI agent's tool calls. Their numbers are steadytrip's own, not Alter's. Package policyfile reads sets from files.
 package policy

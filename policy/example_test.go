@@ -66,6 +66,17 @@ func ExamplePlan_Next() {
 	// 3 exhausted 0s
 }
 
+// A kind without a profile uses that of its nearest ancestor, if time can heal it.
+func ExampleSet_Profile() {
+	for _, k := range []classify.Kind{classify.ConnectionLost, classify.TLS} {
+		profile, owner, ok := policy.Default().Profile(k)
+		fmt.Println(k, profile.Retries, owner, ok)
+	}
+	// Output:
+	// connection_lost 1 network true
+	// tls 0 unclassified false
+}
+
 func ExampleProfile_Schedule() {
 	fmt.Println(policy.Default().Profiles[classify.Dial].Schedule(6))
 	// Output: [0s 100ms 200ms 400ms 800ms 1.6s]

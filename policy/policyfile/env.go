@@ -126,7 +126,7 @@ func variablesOf(s policy.Set, prefix string) map[string][]variable {
 		}
 	}
 	add(rootObject, "", variable{})
-	for _, k := range kind.words {
+	for _, k := range kindName.words {
 		add(profileObject, "profiles_"+k+"_", variable{path: "profiles." + k + ".", kind: k})
 	}
 	add(budgetObject, "budget_", variable{path: "budget."})
@@ -142,7 +142,7 @@ func variablesOf(s policy.Set, prefix string) map[string][]variable {
 func single(s shape) bool {
 	switch s := s.(type) {
 	case *scalar:
-		return s != name && s != extends
+		return s != freeName && s != baseName
 	case kindList:
 		return true
 	}
@@ -161,7 +161,7 @@ func wordRune(r rune) rune {
 func (v variable) moot(s policy.Set) bool {
 	var p policy.Profile
 	if v.kind != "" {
-		p, _, _ = s.Profile(kinds[slices.Index(kind.words, v.kind)])
+		p, _, _ = s.Profile(kinds[slices.Index(kindName.words, v.kind)])
 	} else if strings.HasPrefix(v.path, "gate.probe.") {
 		p = s.Gate.Probe
 	}

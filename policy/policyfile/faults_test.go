@@ -138,7 +138,7 @@ var mistakes = []struct{ name, text, want string }{
 		`1:15: max_attempts is "0x10": want a whole number, such as 3` + "\n" +
 			`2:17: budget.ratio is "1_0": want a number, such as 0.5` + "\n" +
 			`2:27: budget.min is ".5": want a number, such as 0.5` + "\n" +
-			`2:39: budget.window is 1e999: want a duration with its unit, such as "1e999ms" or "1e999s"` + "\n" +
+			`2:39: budget.window is 1e999: want a duration with its unit, such as "250ms", "5s" or "1m30s"` + "\n" +
 			`3:16: gate.window is "3": want a whole number, without quotes` + "\n" +
 			`4:41: breakers[0].failures is 1e99: want a whole number that is not as large` + "\n" +
 			`4:55: breakers[0].probes is 99999999999999999999: want a whole number that is not as large` + "\n" +
@@ -202,7 +202,7 @@ func TestParseRefusesJSON(t *testing.T) {
 		{"a field twice, after characters of several bytes and tabs", "{\n\t\"gate\" : null,\n\t\"é😀\" : 1, \"gate\":\n\t\t{ } }",
 			"3:2: \"é😀\" is no field of a policy file: want $schema, extends, max_attempts, max_elapsed, profiles, budget, breakers or gate\n3:12: gate is given twice: want it once; it is in line 2 too"},
 		{"wrong values at the right places", "{\"profiles\": {\r\n  \"dial\"\t:\n\t\t{ \"initial\" :   5e2,\n\"immediate\":0 , \"retries\" : [ 1 ] } },\n\"max_attempts\":\"3\", \"breakers\":[ { \"name\" : \"rate_limit\",\"kinds\" : [ \"dail\" ] },\n\n {\"name\":{}} ] }",
-			"3:19: profiles.dial.initial is 5e2: want a duration with its unit, such as \"5e2ms\" or \"5e2s\"\n" +
+			"3:19: profiles.dial.initial is 5e2: want a duration with its unit, such as \"250ms\", \"5s\" or \"1m30s\"\n" +
 				"4:13: profiles.dial.immediate is 0: want true or false\n" +
 				"4:29: profiles.dial.retries is a list: want a whole number, such as 3, or unlimited\n" +
 				"5:16: max_attempts is \"3\": want a whole number, without quotes\n" +

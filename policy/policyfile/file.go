@@ -122,10 +122,10 @@ func baseOf(root *node) (b base, known bool) {
 	for _, m := range root.members {
 		if m.key.text == "extends" {
 			word := m.value.text
-			if suggestion := closest(word, extends.words); suggestion != "" {
+			if suggestion := closest(word, baseName.words); suggestion != "" {
 				word = suggestion
 			}
-			_, known = extends.parse(&node{form: text, text: word}, reflect.ValueOf(&b).Elem())
+			_, known = baseName.parse(&node{form: text, text: word}, reflect.ValueOf(&b).Elem())
 			return b, known
 		}
 	}

@@ -181,10 +181,10 @@ func (profileMap) read(r *reader, n *node, at place, v reflect.Value) {
 	}
 	var entries []entry
 	r.keys(n, at, func(key, value *node) {
-		i := slices.Index(kind.words, key.text)
+		i := slices.Index(kindName.words, key.text)
 		if i < 0 {
 			unknown := at.unknown(key.text)
-			r.fault(unknown, key.at, "no kind of failure", kind.want, closest(key.text, kind.words))
+			r.fault(unknown, key.at, "no kind of failure", kindName.want, closest(key.text, kindName.words))
 			profileObject.read(r, value, unknown, reflect.ValueOf(&policy.Profile{}).Elem())
 			return
 		}
@@ -266,7 +266,7 @@ func (kindList) read(r *reader, n *node, at place, v reflect.Value) {
 	for i, item := range n.items {
 		under := at.item(i)
 		r.seen[under.goPath] = item.at
-		kind.read(r, item, under, reflect.ValueOf(&all[i]).Elem())
+		kindName.read(r, item, under, reflect.ValueOf(&all[i]).Elem())
 	}
 	v.Set(reflect.ValueOf(all))
 }

@@ -44,41 +44,41 @@ func ofType(keywords map[string]any) func(map[string]any) map[string]any {
 var (
 	whole = &scalar{
 		want:   "a whole number, such as 3",
-		parse:  readWhole,
+		parse:  parseWhole,
 		format: func(v reflect.Value) *node { return &node{form: number, text: strconv.FormatInt(v.Int(), 10)} },
 		schema: ofType(map[string]any{"type": "integer"}),
 	}
 	fraction = &scalar{
 		want:   "a number, such as 0.5",
-		parse:  readFraction,
-		format: writeFraction,
+		parse:  parseFraction,
+		format: formatFraction,
 		schema: ofType(map[string]any{"type": "number"}),
 	}
 	truth = &scalar{
 		want:   "true or false",
 		words:  []string{"true", "false"},
-		parse:  readFlag,
+		parse:  parseTruth,
 		format: func(v reflect.Value) *node { return &node{form: boolean, text: strconv.FormatBool(v.Bool())} },
 		schema: ofType(map[string]any{"type": "boolean"}),
 	}
 	duration = &scalar{
 		want:   `a duration with its unit, such as "250ms", "5s" or "1m30s"`,
-		parse:  readDuration,
-		format: writeDuration,
+		parse:  parseDuration,
+		format: formatDuration,
 		schema: ofType(map[string]any{"type": "string", "pattern": durationPattern}),
 	}
-	name = &scalar{
+	freeName = &scalar{
 		want:   "a name",
-		parse:  readName,
-		format: writeName,
+		parse:  parseName,
+		format: formatName,
 		schema: ofType(map[string]any{"type": "string"}),
 	}
 	retries  = orWord(whole, "unlimited", func(v reflect.Value) { v.SetInt(policy.Unlimited) })
 	jitter   = orWord(fraction, "full", func(v reflect.Value) { v.SetFloat(float64(policy.FullJitter)) })
 	longHint = oneOf("stop, clamp or honour",
 		[]policy.LongHint{policy.Stop, policy.Clamp, policy.Honour}, policy.LongHint.String)
-	kind    = oneOf("a kind of failure, such as timeout or policy_rate_limit", kinds, classify.Kind.String)
-	extends = oneOf("default, interactive, batch, agent or none", bases, base.String)
+	kindName = oneOf("a kind of failure, such as timeout or policy_rate_limit", kinds, classify.Kind.String)
+	baseName = oneOf("default, interactive, batch, agent or none", bases, base.String)
 )
 
 var kinds = slices.Collect(classify.Kinds())
@@ -88,9 +88,9 @@ const durationPattern = `^([0-9]+(\.[0-9]+)?(ns|us|µs|μs|ms|s|m|h))+$`
 
 var durations = regexp.MustCompile(durationPattern)
 
-func readDuration(n *node, v reflect.Value) (string, bool) {
+func parseDuration(n *node, v reflect.Value) (string, bool) {
 	switch {
-	case n.form == number && !strings.HasPrefix(n.text, "-"):
+	case n.form == number && durations.MatchString(n.text+"s"):
 		short := clip(n.text)
 		return fmt.Sprintf("a duration with its unit, such as %q or %q", short+"ms", short+"s"), false
 	case n.form != text || !durations.MatchString(n.text):
@@ -104,7 +104,7 @@ func readDuration(n *node, v reflect.Value) (string, bool) {
 	return "", true
 }
 
-func writeDuration(v reflect.Value) *node {
+func formatDuration(v reflect.Value) *node {
 	if v.Int() < 0 {
 		return nil
 	}
@@ -118,8 +118,8 @@ func writeDuration(v reflect.Value) *node {
 	return &node{form: text, text: s}
 }
 
-// readWhole reads a number without a fraction, which JSON may write as 1e3 or 3.0.
-func readWhole(n *node, v reflect.Value) (string, bool) {
+// parseWhole reads a number without a fraction, which JSON may write as 1e3 or 3.0.
+func parseWhole(n *node, v reflect.Value) (string, bool) {
 	if n.form != number {
 		return numeral(n, "whole number")
 	}
@@ -139,7 +139,7 @@ func readWhole(n *node, v reflect.Value) (string, bool) {
 	return "", true
 }
 
-func readFraction(n *node, v reflect.Value) (string, bool) {
+func parseFraction(n *node, v reflect.Value) (string, bool) {
 	if n.form != number {
 		return numeral(n, "number")
 	}
@@ -159,7 +159,7 @@ func numeral(n *node, what string) (string, bool) {
 	return "", false
 }
 
-func writeFraction(v reflect.Value) *node {
+func formatFraction(v reflect.Value) *node {
 	digits, err := json.Marshal(v.Float())
 	if err != nil { // infinite, or not a number
 		return nil
@@ -167,7 +167,7 @@ func writeFraction(v reflect.Value) *node {
 	return &node{form: number, text: string(digits)}
 }
 
-func readFlag(n *node, v reflect.Value) (string, bool) {
+func parseTruth(n *node, v reflect.Value) (string, bool) {
 	if n.form != boolean {
 		return "", false
 	}
@@ -175,7 +175,7 @@ func readFlag(n *node, v reflect.Value) (string, bool) {
 	return "", true
 }
 
-func readName(n *node, v reflect.Value) (string, bool) {
+func parseName(n *node, v reflect.Value) (string, bool) {
 	switch n.form {
 	case text:
 		v.SetString(n.text)
@@ -187,7 +187,7 @@ func readName(n *node, v reflect.Value) (string, bool) {
 	}
 }
 
-func writeName(v reflect.Value) *node {
+func formatName(v reflect.Value) *node {
 	if !utf8.ValidString(v.String()) {
 		return nil
 	}

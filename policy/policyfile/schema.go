@@ -12,7 +12,7 @@ const schemaID = "https://raw.githubusercontent.com/steadytrip/steadytrip/main/d
 // and what is not valid by it Parse refuses. What compares values, such as that max is at least initial, only Parse knows.
 // The text is the same every time, and docs/policy.schema.json is a copy of it. Safe for concurrent use; the caller owns the bytes.
 func Schema() []byte {
-	defs := map[string]any{"kind": map[string]any{"description": "A kind of failure.", "enum": kind.words}}
+	defs := map[string]any{"kind": map[string]any{"description": "A kind of failure.", "enum": kindName.words}}
 	for _, o := range objects[1:] {
 		defs[o.id] = o.definition()
 	}

@@ -74,7 +74,7 @@ func TestTheSchemaHasTheFieldsOfTheParserAndNoOthers(t *testing.T) {
 		s, _ := name.(string)
 		names = append(names, s)
 	}
-	if !slices.Equal(names, kind.words) || len(names) != len(kinds) {
+	if !slices.Equal(names, kindName.words) || len(names) != len(kinds) {
 		t.Errorf("got kinds %v, want all of classify.Kinds", names)
 	}
 }

@@ -41,7 +41,7 @@ func closest(s string, words []string) string {
 
 // elsewhere returns where a field of that name, or a profile of that kind, belongs, or nothing.
 func elsewhere(name string) string {
-	if slices.Contains(kind.words, name) {
+	if slices.Contains(kindName.words, name) {
 		return "profiles." + name
 	}
 	var paths []string

@@ -89,7 +89,7 @@ var breakerObject = &object{
 	id:    "breaker",
 	doc:   "When requests are refused without being sent, to leave a server alone that keeps saying no.",
 	fields: []*field{
-		{goName: "Name", shape: name, doc: "A name of its own. If the set that the file starts from has a breaker of that name, what is not said here is as there."},
+		{goName: "Name", shape: freeName, doc: "A name of its own. If the set that the file starts from has a breaker of that name, what is not said here is as there."},
 		{goName: "Kinds", shape: kindList{}, doc: "The kinds of failure that count, each with those below it in the tree."},
 		{goName: "Failures", shape: whole, bounds: atLeast(1), doc: "Failures in a row, none of them with a hint, that open it. A hint opens it at once."},
 		{goName: "Open", shape: duration, doc: "How long it stays open without a hint."},
@@ -115,8 +115,8 @@ var rootObject = &object{
 	title: "a policy file",
 	doc:   "How package transport of steadytrip retries, waits and refuses.",
 	fields: []*field{
-		{goName: "Schema", name: "$schema", shape: name, about: true, doc: "For editors: where the JSON Schema of policy files is. It means nothing else."},
-		{goName: "Extends", shape: extends, doc: "What the file starts from: default, if nothing is said, interactive, batch, agent, or none."},
+		{goName: "Schema", name: "$schema", shape: freeName, about: true, doc: "For editors: where the JSON Schema of policy files is. It means nothing else."},
+		{goName: "Extends", shape: baseName, doc: "What the file starts from: default, if nothing is said, interactive, batch, agent, or none."},
 		{goName: "MaxAttempts", shape: whole, bounds: atLeast(1), doc: "Attempts of a call over all profiles, the first one included."},
 		{goName: "MaxElapsed", shape: duration, doc: "From the start of a call to the end of its last pause, at most. 0s: only the caller's context bounds it."},
 		{goName: "Profiles", shape: profileMap{}, doc: "Pauses for kinds of failure. A kind without a profile uses that of the nearest kind above it, if time can heal it."},

@@ -49,8 +49,8 @@ func Marshal(set policy.Set, format Format) ([]byte, error) {
 
 // Write writes the text that [Marshal] returns to the file at path, in the format that its name stands for, see [FormatOf].
 // The file is replaced in one step, so that nobody, such as [Watch], sees half of it; the directory has to allow that.
-// A symbolic link at path is replaced, not followed. Errors of the file system come wrapped. Two writers to one path
-// do not mix, and one of them wins.
+// A symbolic link at path is replaced, not followed, and the file's mode is 0644: it has no secrets. Errors of the file system
+// come wrapped. Two writers to one path do not mix, and one of them wins.
 func Write(path string, set policy.Set) error {
 	data, err := Marshal(set, FormatOf(path))
 	if err != nil {
@@ -135,7 +135,9 @@ func (breakerList) write(v reflect.Value, path string) (*node, error) {
 	return writeList(breakerObject, v, path)
 }
 
-func (kindList) write(v reflect.Value, path string) (*node, error) { return writeList(kind, v, path) }
+func (kindList) write(v reflect.Value, path string) (*node, error) {
+	return writeList(kindName, v, path)
+}
 
 func writeList(of shape, v reflect.Value, path string) (*node, error) {
 	if v.Len() > longestList {
