@@ -65,7 +65,7 @@ func (r *reader) follows(f *policy.Fault, all []*policy.Fault) bool {
 func (r *reader) locate(f *policy.Fault) (string, position) {
 	path := filePath(f.Field)
 	for _, field := range append([]string{f.Field}, related(f)...) {
-		if where := r.seen[field]; where != (position{}) {
+		if where, ok := r.seen[field]; ok {
 			return path, where
 		}
 	}

@@ -68,9 +68,6 @@ func (e *environment) read(doc *document, prefix string, environ []string) {
 	}
 	known := variablesOf(doc.Set, prefix)
 	root := &node{form: mapping}
-	for _, b := range doc.Breakers { // a list says which breakers there are
-		root.child("breakers", list, position{}).item("name", b.Name)
-	}
 	for i, name := range slices.Sorted(maps.Keys(values)) {
 		e.names, e.paths = append(e.names, name), append(e.paths, "")
 		at := position{i + 1, 1}
@@ -82,7 +79,7 @@ func (e *environment) read(doc *document, prefix string, environ []string) {
 			if fields[0].moot(doc.Set) {
 				e.r.fault(place{}, at, "without effect", "none, since the profile's BackOff function makes its pauses", "")
 			}
-			fields[0].plant(root, values[name], at)
+			fields[0].plant(root, doc.Breakers, values[name], at)
 		default:
 			e.r.fault(place{}, at, "ambiguous", "breakers whose names differ in letters or digits", "")
 		}
@@ -168,18 +165,22 @@ func (v variable) moot(s policy.Set) bool {
 	return p.BackOff != nil && slices.Contains([]string{"initial", "max", "multiplier"}, v.field)
 }
 
-// plant puts the value at its place in a tree.
-func (v variable) plant(root *node, value string, at position) {
+// plant puts the value at its place in a tree. A list says which breakers there are, so all of them come with the first.
+func (v variable) plant(root *node, breakers []policy.Breaker, value string, at position) {
 	n := root
 	parts := strings.Split(strings.TrimSuffix(v.path, v.field), ".")
 	for _, part := range parts[:len(parts)-1] {
-		if base, _, ok := strings.Cut(part, "["); ok {
-			breakers := n.child(base, list, at)
-			n = breakers.items[v.index]
-			n.at = at
+		name, _, indexed := strings.Cut(part, "[")
+		if !indexed {
+			n = n.child(name, mapping, at)
 			continue
 		}
-		n = n.child(part, mapping, at)
+		all := n.child(name, list, at)
+		for _, b := range breakers[len(all.items):] {
+			all.item("name", b.Name, at)
+		}
+		n = all.items[v.index]
+		n.at = at
 	}
 	leaf := plain(value, at)
 	if v.shape == (kindList{}) {
@@ -204,6 +205,8 @@ func (n *node) child(name string, f form, at position) *node {
 }
 
 // item appends a mapping with one text to a list.
-func (n *node) item(name, value string) {
-	n.items = append(n.items, &node{form: mapping, members: []member{{&node{form: text, text: name}, &node{form: text, text: value}}}})
+func (n *node) item(name, value string, at position) {
+	item := &node{form: mapping, at: at}
+	item.add(name, &node{form: text, text: value, at: at})
+	n.items = append(n.items, item)
 }

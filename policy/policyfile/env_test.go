@@ -1,6 +1,7 @@
 package policyfile_test
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -146,6 +147,15 @@ func TestEnvRefuses(t *testing.T) {
 		}},
 		{"two fields of the same name", overlapping, []string{"STEADYTRIP_BREAKERS_A_MAX_OPEN=9m"}, []string{
 			"STEADYTRIP_BREAKERS_A_MAX_OPEN is ambiguous: want breakers whose names differ in letters or digits",
+		}},
+		{"more breakers than a file could hold", changed(policy.Default(), func(s *policy.Set) {
+			for i := range 1000 {
+				b := policy.OutageBreaker()
+				b.Name = fmt.Sprint("b", i)
+				s.Breakers = append(s.Breakers, b)
+			}
+		}), []string{"STEADYTRIP_GATE_WINDOW=3", "STEADYTRIP_BREAKERS_B999_HOLD=1s"}, []string{
+			"STEADYTRIP_BREAKERS_B999_HOLD: breakers is a list of 1001: want at most 1000",
 		}},
 		{"a set that is not valid to begin with", policy.Set{}, nil, []string{
 			"policy: MaxAttempts is 0: want at least 1, the first attempt included (1 never retries; policy.Default() is a set to start from)",

@@ -42,7 +42,7 @@ func (f Format) String() string {
 const MaxSize = 1 << 20
 
 // Load returns the set that the file at path describes: see [Parse]. An error of the file system comes wrapped, so that
-// [errors.Is] finds [fs.ErrNotExist] and the like. It is safe for concurrent use.
+// [errors.Is] finds [os.ErrNotExist] and the like. It is safe for concurrent use.
 func Load(path string) (policy.Set, error) {
 	data, err := readFile(path)
 	if err != nil {

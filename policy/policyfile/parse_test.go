@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -195,4 +196,32 @@ func TestLoad(t *testing.T) {
 	if _, err := policyfile.Load(path); err == nil || !strings.Contains(err.Error(), "a file of more than 1048576 bytes") {
 		t.Errorf("got %v, want a refusal by size", err)
 	}
+}
+
+func TestEverythingServesManyGoroutines(t *testing.T) {
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for _, format := range formats {
+				text, err := policyfile.Marshal(policy.Batch(), format)
+				if err != nil {
+					t.Error(err)
+				}
+				s, err := policyfile.Parse("policy."+format.String(), text)
+				if err != nil {
+					t.Error(err)
+				}
+				if s, err = policyfile.Env(s, "X", []string{"X_PROFILES_DNS_RETRIES=1"}); err != nil || s.Profiles[classify.DNS].Retries != 1 {
+					t.Errorf("got %+v and %v, want one retry", s.Profiles[classify.DNS], err)
+				}
+				if _, err := policyfile.Parse("policy.yaml", []byte("max_atempts: 1")); err == nil {
+					t.Error("got no error")
+				}
+				if len(policyfile.Schema()) == 0 {
+					t.Error("got no schema")
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
