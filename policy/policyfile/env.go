@@ -180,7 +180,6 @@ func (v variable) plant(root *node, breakers []policy.Breaker, value string, at 
 			all.item("name", b.Name, at)
 		}
 		n = all.items[v.index]
-		n.at = at
 	}
 	leaf := plain(value, at)
 	if v.shape == (kindList{}) {

@@ -98,7 +98,7 @@ func TestEnvRefuses(t *testing.T) {
 		{"all that is wrong at once, by name", policy.Default(), []string{
 			"STEADYTRIP_PROFILES_TIMEOUT_RETRIES=two", "STEADYTRIP_BUDGET_RATOI=0.1", "STEADYTRIP_COLOUR=red", "STEADYTRIP_MAX_ELAPSED=5",
 			"STEADYTRIP_BREAKERS_RATE_LIMIT_KINDS=timeout,dail,", "STEADYTRIP_GATE_WINDOW=", "STEADYTRIP_GATE_PROBE_IMMEDIATE=yes", "STEADYTRIP_=1",
-			"STEADYTRIP_BUDGET_MIN=null", "STEADYTRIP_EXTENDS=batch", "STEADYTRIP_BREAKERS_RATE_LIMIT_NAME=x", "STEADYTRIP_PROFILES_DIAL_LONG_HINT=honor",
+			"STEADYTRIP_BUDGET_MIN=null", "STEADYTRIP_EXTENDS=batch", "STEADYTRIP_PROFILES=null", "STEADYTRIP_BREAKERS_RATE_LIMIT_NAME=x", "STEADYTRIP_PROFILES_DIAL_LONG_HINT=honor",
 		}, []string{
 			"STEADYTRIP_ is no setting: want a name such as STEADYTRIP_MAX_ELAPSED",
 			"STEADYTRIP_BREAKERS_RATE_LIMIT_KINDS: breakers[0].kinds[1] is \"dail\": did you mean dial?",
@@ -111,6 +111,7 @@ func TestEnvRefuses(t *testing.T) {
 			"STEADYTRIP_GATE_PROBE_IMMEDIATE is \"yes\": want true or false",
 			"STEADYTRIP_GATE_WINDOW is empty: want a whole number, such as 3",
 			"STEADYTRIP_MAX_ELAPSED is 5: want a duration with its unit, such as \"5ms\" or \"5s\"",
+			"STEADYTRIP_PROFILES is no setting: want a name such as STEADYTRIP_MAX_ELAPSED",
 			"STEADYTRIP_PROFILES_DIAL_LONG_HINT is \"honor\": did you mean honour?",
 			"STEADYTRIP_PROFILES_TIMEOUT_RETRIES is \"two\": want a whole number, such as 3, or unlimited",
 		}},
