@@ -258,3 +258,26 @@ func TestWatcherReadsOnlyWhatMayHaveChanged(t *testing.T) {
 	w.look()
 	r.expect(t, "a file that cannot be read", []int{1, 2, 31}, "broken disk")
 }
+
+func TestWatcherSaysAgainThatAFileIsMissing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "policy.yaml")
+	var r recorder
+	w := r.watch(path)
+	write(t, path, attempts(1))
+	old := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(path, old, old); err != nil {
+		t.Fatal(err)
+	}
+	w.look()
+	for range 2 {
+		for _, names := range [][2]string{{path, path + ".away"}, {path + ".away", path}} {
+			if err := os.Rename(names[0], names[1]); err != nil {
+				t.Fatal(err)
+			}
+			w.look()
+			w.look()
+		}
+	}
+	missing := "policyfile: stat policy.yaml: no such file or directory"
+	r.expect(t, "away and back, twice", []int{1}, missing, missing)
+}
