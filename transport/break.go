@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/steadytrip/steadytrip/classify"
+	"github.com/steadytrip/steadytrip/transport/internal/dice"
 	"github.com/steadytrip/steadytrip/policy"
 )
 
@@ -171,7 +172,11 @@ func (b *breaking) remember(req *http.Request, resp *http.Response, br *breaker,
 
 // settle gives an attempt's outcome to a circuit and tells what that changed. It reports false if the circuit is retired.
 func (b *breaking) settle(req *http.Request, resp *http.Response, t ticket, o outcome, v classify.Verdict) bool {
-	change, healthy, ok := t.circuit.settle(t.pass, o, v, t.breaker.rule)
+	random := 0.0
+	if o == failure {
+		random = dice.Float64(req.Context())
+	}
+	change, healthy, ok := t.circuit.settle(t.pass, o, v, t.breaker.rule, random)
 	if !ok {
 		return false
 	}

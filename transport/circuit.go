@@ -2,7 +2,6 @@ package transport
 
 import (
 	"container/list"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -101,8 +100,8 @@ func (c *circuit) try(now time.Time) *pass {
 }
 
 // settle takes in what came of an attempt, with or without a pass, and says whether the key is healthy again.
-// It reports false, and does nothing, if the circuit is retired.
-func (c *circuit) settle(p *pass, o outcome, v classify.Verdict, rule policy.Breaker) (ch change, healthy, ok bool) {
+// A failure brings a random number in [0, 1). It reports false, and does nothing, if the circuit is retired.
+func (c *circuit) settle(p *pass, o outcome, v classify.Verdict, rule policy.Breaker, random float64) (ch change, healthy, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.retired {
@@ -117,7 +116,7 @@ func (c *circuit) settle(p *pass, o outcome, v classify.Verdict, rule policy.Bre
 	probe := p.end(o)
 	switch o {
 	case failure:
-		c.fail(probe, v)
+		c.fail(probe, v, random)
 	case success:
 		if c.state() == Closed { // all along, or after enough probes
 			c.close(now)
@@ -173,7 +172,7 @@ func (p *pass) end(o outcome) bool {
 
 // fail opens the circuit if there is reason enough. A hint always is: it speaks of the present, whenever the request was sent.
 // A failure without one is, if a probe met it or if there were enough in a row; while the circuit is open it adds nothing.
-func (c *circuit) fail(probe bool, v classify.Verdict) {
+func (c *circuit) fail(probe bool, v classify.Verdict, random float64) {
 	hold := min(v.RetryAfter, c.rule.MaxOpen)
 	if hold <= 0 {
 		if c.trip == nil {
@@ -182,7 +181,7 @@ func (c *circuit) fail(probe bool, v classify.Verdict) {
 		if !probe && (c.trip != nil || c.failures < c.rule.Failures) {
 			return
 		}
-		hold = c.rule.Open + time.Duration(rand.Float64()*float64(c.rule.Jitter)*float64(c.rule.Open))
+		hold = c.rule.Open + time.Duration(random*float64(c.rule.Jitter)*float64(c.rule.Open))
 	}
 	hold = max(hold, minHold)
 	if !probe && c.trip != nil && time.Now().Add(hold).Before(c.until) {

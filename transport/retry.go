@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"time"
 
 	"github.com/steadytrip/steadytrip/classify"
+	"github.com/steadytrip/steadytrip/transport/internal/dice"
 	"github.com/steadytrip/steadytrip/policy"
 )
 
@@ -208,7 +208,7 @@ func (c *call) decide(plan *policy.Plan, v classify.Verdict, a attempt, gated bo
 		Gated:     gated,
 		Queued:    c.queued,
 		Took:      max(time.Since(a.start), quickest),
-		Random:    rand.Float64(),
+		Random:    dice.Float64(ctx),
 	}
 	f.Replay.Idempotent = f.Replay.Idempotent || marked(ctx, markIdempotent)
 	if deadline, ok := ctx.Deadline(); ok {
