@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -161,7 +162,7 @@ func (u Unit) parseValue(text string) (float64, error) {
 		number, percent := strings.CutSuffix(text, "%")
 		x, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
 		if percent {
-			x /= 100
+			x = math.Round(x*1e10) / 1e12 // so that 99.9% is 0.999, and no number beside it
 		}
 		if err != nil || !(x >= 0 && x <= 1) {
 			return 0, fmt.Errorf("want a share such as 99.9%% or 0.999")
