@@ -58,8 +58,8 @@ func (w *world) newCall(source, n int) *call {
 	t := &w.scenario.Traffic[source]
 	c := &call{
 		world: w, traffic: t, source: source, number: n, slot: w.slot(source, n),
-		wire: newStream(w.scenario.Seed, uint64(w.number), uint64(source), uint64(n), 1),
-		own:  newStream(w.scenario.Seed, uint64(w.number), uint64(source), uint64(n), 2),
+		wire: newStream(w.scenario.Seed, w.number, source, n, 1),
+		own:  newStream(w.scenario.Seed, w.number, source, n, 2),
 	}
 	c.process = c.wire.intn(w.scenario.processes())
 	c.key = t.Keys.pick(&c.wire)

@@ -1,10 +1,8 @@
 package simulate
 
 import (
-	"fmt"
 	"math"
 	"strings"
-	"text/tabwriter"
 )
 
 // Comparison is two results side by side.
@@ -57,8 +55,7 @@ func finite(x float64) float64 {
 // String returns the comparison as a table. It is for people: the format may change.
 func (c Comparison) String() string {
 	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "\t%s\t%s\n", c.Names[0], c.Names[1])
+	rows := [][]string{{"", c.Names[0], c.Names[1]}}
 	for _, row := range c.Rows {
 		m, _ := metricOf(row.Metric)
 		cells := [2]string{"-", "-"}
@@ -71,9 +68,9 @@ func (c Comparison) String() string {
 				cells[i] = m.Format(x)
 			}
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", row.Metric, cells[0], cells[1], [3]string{"worse", "", "better"}[row.Change+1])
+		rows = append(rows, []string{row.Metric, cells[0], cells[1], [...]string{"worse", "", "better"}[row.Change+1]})
 	}
-	_ = w.Flush() // a Builder takes everything
+	table(&b, rows)
 	return trimLines(b.String())
 }
 

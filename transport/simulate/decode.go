@@ -188,8 +188,9 @@ func describe(n *yaml.Node) string {
 			text = append(text[:40], '…')
 		}
 		return strconv.Quote(string(text))
+	default:
+		return "no value"
 	}
-	return "no value"
 }
 
 func join(owner, name string) string {

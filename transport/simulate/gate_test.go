@@ -113,6 +113,7 @@ func TestMetricsAreNamedOnceAndMeasureSomething(t *testing.T) {
 			text = "100%"
 		case simulate.Time:
 			text = "1s"
+		case simulate.Ratio, simulate.Count:
 		}
 		if g, err := simulate.ParseGate(m.Name + " <= " + text); err != nil || g.Value != 1 {
 			t.Errorf("%s: got %+v, %v", m.Name, g, err)

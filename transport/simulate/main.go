@@ -36,10 +36,10 @@ func everything(_, _ string) (bool, error) { return true, nil }
 
 // guarded runs f, and tells if it panics.
 func guarded(f func(r *Runner) int, r *Runner) (code int) {
-	code = 2
 	defer func() {
 		if p := recover(); p != nil {
-			fmt.Fprintf(os.Stderr, "panic: %v\n\n%s", p, debug.Stack())
+			_, _ = fmt.Fprintf(os.Stderr, "panic: %v\n\n%s", p, debug.Stack()) // nobody is left to tell
+			code = 2
 		}
 	}()
 	return f(r)

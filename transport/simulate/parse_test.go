@@ -48,7 +48,7 @@ func TestParseSaysWhereAFaultIs(t *testing.T) {
 		{"no YAML", "s.yaml", "a: [", "s.yaml:2:1: did not find expected node content"},
 		{"no JSON", "s.json", good, "s.json: invalid character"},
 		{"a list", "s.yaml", "- a\n", "s.yaml:1:1: the file is a list: want a mapping of name, about, seed, duration, "},
-		{"an unknown field", "s.yaml", good + "trafic: []\n", `s.yaml:4:1: ? is "trafic", which does not exist: want one of name, about`},
+		{"an unknown field", "s.yaml", good + "traffics: []\n", `s.yaml:4:1: ? is "traffics", which does not exist: want one of name, about`},
 		{"an unknown field further in", "s.yaml", good + "backend:\n  rate: 1\n  latncy: 1s\n", `s.yaml:6:3: backend.? is "latncy", which does not exist: want one of rtt`},
 		{"a field that is there twice", "s.yaml", good + "seed: 1\nseed: 2\n", "s.yaml:5:1: seed is there twice: want it once"},
 		{"a duration without unit", "s.yaml", strings.Replace(good, "1m", "60", 1), `s.yaml:1:11: duration is "60": want a duration with its unit, such as "250ms"`},

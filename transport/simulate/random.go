@@ -6,10 +6,11 @@ import "math/rand/v2"
 type stream struct{ pcg rand.PCG }
 
 // newStream returns the stream of what the numbers name.
-func newStream(names ...uint64) stream {
+func newStream(seed uint64, names ...int) stream {
 	a, b := uint64(0x9e3779b97f4a7c15), uint64(0xd1b54a32d192ed03)
+	a = mix(a ^ seed)
 	for _, n := range names {
-		a = mix(a ^ n)
+		a = mix(a ^ uint64(n)) //nolint:gosec // numbers that differ stay different
 		b = mix(b + a)
 	}
 	return stream{*rand.NewPCG(a, b)}

@@ -3,6 +3,7 @@ package simulate
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,7 +49,8 @@ type Progress struct {
 // On returns the runner of a test, which must not be in a bubble of testing/synctest itself.
 func On(t *testing.T) *Runner { return &Runner{t: t} }
 
-// Run plays a scenario with a policy. It returns an error if either is not valid, if the context ends, or if something panics.
+// Run plays a scenario with a policy. It returns an error if either is not valid, if the context ends, which is looked at once in
+// a simulated second, or if something panics: a [*PanicError].
 func (r *Runner) Run(ctx context.Context, s Scenario, p policy.Set) (Result, error) {
 	if err := s.Validate(); err != nil {
 		return Result{}, err
@@ -72,13 +74,13 @@ func (r *Runner) Run(ctx context.Context, s Scenario, p policy.Set) (Result, err
 func (r *Runner) play(ctx context.Context, s Scenario, p *policy.Policy, i int) (w *world, err error) {
 	defer func() {
 		if panicked := recover(); panicked != nil {
-			err = fmt.Errorf("simulate: panic: %v", panicked)
+			err = &PanicError{panicked, debug.Stack()}
 		}
 	}()
 	synctest.Test(r.t, func(*testing.T) {
 		defer func() {
 			if panicked := recover(); panicked != nil {
-				err = fmt.Errorf("simulate: panic: %v", panicked)
+				err = &PanicError{panicked, debug.Stack()}
 			}
 		}()
 		if w, err = newWorld(s, i, p, r.Configure); err != nil {
@@ -93,4 +95,19 @@ func (r *Runner) play(ctx context.Context, s Scenario, p *policy.Policy, i int) 
 		err = w.play()
 	})
 	return w, err
+}
+
+// PanicError says that something panicked inside a simulation: a hook, a middleware, a classifier, or the chain.
+type PanicError struct {
+	Value any    // that it panicked with
+	Stack []byte // where that was
+}
+
+// Error returns the value in a line.
+func (e *PanicError) Error() string { return fmt.Sprintf("simulate: panic: %v", e.Value) }
+
+// Unwrap returns the value if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
 }

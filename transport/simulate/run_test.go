@@ -59,6 +59,10 @@ func TestPanicsBecomeErrors(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}
+			var panicked *simulate.PanicError
+			if tt.want == "bang" && (!errors.As(err, &panicked) || panicked.Value != "bang" || len(panicked.Stack) == 0) {
+				t.Errorf("got %T, want the value and the stack of the panic", err)
+			}
 		})
 	}
 }

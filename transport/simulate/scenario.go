@@ -18,7 +18,7 @@ type Scenario struct {
 	Repeat    int           `json:"repeat,omitempty"`    // how often it is played, each time with other randomness, and counted together; 0: once
 	Processes int           `json:"processes,omitempty"` // over how many processes the calls are spread, each with a transport.Shared of its own; 0: one
 	Traffic   []Traffic     `json:"traffic"`             // who calls; at least one
-	Backend   Backend       `json:"backend,omitempty"`   // what answers
+	Backend   Backend       `json:"backend,omitzero"`    // what answers
 	Faults    []Fault       `json:"faults,omitempty"`    // what goes wrong
 }
 
@@ -50,12 +50,12 @@ type Traffic struct {
 	Within   time.Duration   `json:"within,omitempty"`   // burst: over how long they are spread
 	Every    time.Duration   `json:"every,omitempty"`    // burst: how long after a burst's start the next one starts; 0: there is one
 	Clients  int             `json:"clients,omitempty"`  // closed: how many
-	Think    Delay           `json:"think,omitempty"`    // closed: between an answer and the next call
+	Think    Delay           `json:"think,omitzero"`     // closed: between an answer and the next call
 	Arrivals []time.Duration `json:"arrivals,omitempty"` // recorded: when, in the order of time
 
 	Method      string        `json:"method,omitempty"`       // of the requests, which have no body; empty: GET
 	Deadline    time.Duration `json:"deadline,omitempty"`     // how long a caller waits for an answer, retries included; 0: for as long as it takes
-	Keys        Keys          `json:"keys,omitempty"`         // what the calls are about
+	Keys        Keys          `json:"keys,omitzero"`          // what the calls are about
 	NamesGrant  bool          `json:"names_grant,omitempty"`  // whether callers name their grant, by transport.ForGrant
 	NamesPolicy bool          `json:"names_policy,omitempty"` // whether callers name their policy, by a key function
 }
@@ -84,7 +84,7 @@ type Backend struct {
 
 	Rate    float64 `json:"rate,omitempty"`    // requests that it begins to serve in a second, evenly spaced; 0: any number
 	Workers int     `json:"workers,omitempty"` // requests that it serves at once; 0: any number
-	Latency Delay   `json:"latency,omitempty"` // how long serving a request takes
+	Latency Delay   `json:"latency,omitzero"`  // how long serving a request takes
 
 	Queue int           `json:"queue,omitempty"` // requests that may wait to be served; 0: any number
 	Full  FullQueue     `json:"full,omitempty"`  // what becomes of a request that finds the queue full; empty: Shed
@@ -142,7 +142,7 @@ type Fault struct {
 
 	// Hold is how long a lock lasts. If the scenario is played n times, the i-th of them takes the quantile (i-1/2)/n:
 	// all of the distribution is met, and a single time meets the median.
-	Hold Delay `json:"hold,omitempty"`
+	Hold Delay `json:"hold,omitzero"`
 
 	Factor float64       `json:"factor,omitempty"` // slow: above 1
 	Share  float64       `json:"share,omitempty"`  // fail, refuse, hang, drop: which part, up to 1; 0 is 1

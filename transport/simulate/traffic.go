@@ -31,7 +31,7 @@ func (w *world) drive(source int) {
 // client lets one client call, again and again.
 func (w *world) client(source, client int) {
 	t := &w.scenario.Traffic[source]
-	random := newStream(w.scenario.Seed, uint64(w.number), uint64(source), uint64(client), 4)
+	random := newStream(w.scenario.Seed, w.number, source, client, 4)
 	var pause alarm
 	at := t.From
 	for n := client; ; n += t.Clients {
@@ -58,7 +58,7 @@ func (t *Traffic) end(s Scenario) time.Duration {
 // arrivals are when the calls of a source that is not closed begin, in order.
 func (t *Traffic) arrivals(w *world, source int) iter.Seq[time.Duration] {
 	end := t.end(w.scenario)
-	random := newStream(w.scenario.Seed, uint64(w.number), uint64(source), 3)
+	random := newStream(w.scenario.Seed, w.number, source, 3)
 	var all iter.Seq[time.Duration]
 	switch t.Kind {
 	case Burst:

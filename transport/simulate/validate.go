@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -116,7 +117,7 @@ func word[W ~string](c *checker, field string, w W, words ...W) bool {
 			all = append(all, string(known))
 		}
 	}
-	value := fmt.Sprintf("%q", w)
+	value := strconv.Quote(string(w))
 	if w == "" {
 		value = "empty"
 	}
@@ -147,11 +148,11 @@ func show(v reflect.Value) string {
 		return fmt.Sprintf("a list of %d", v.Len())
 	case reflect.Struct:
 		return "set"
+	case reflect.String:
+		return strconv.Quote(v.String())
+	default:
+		return fmt.Sprint(v.Interface())
 	}
-	if v.Kind() == reflect.String {
-		return fmt.Sprintf("%q", v.Interface())
-	}
-	return fmt.Sprint(v.Interface())
 }
 
 // trafficFields are the fields that each kind of traffic has of its own, beside those that all have.

@@ -3,7 +3,6 @@ package simulate
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"runtime/debug"
 	"sync"
@@ -100,7 +99,7 @@ func (w *world) play() error {
 func (w *world) guard(part func()) {
 	defer func() {
 		if p := recover(); p != nil {
-			w.fail(fmt.Errorf("simulate: panic: %v\n%s", p, debug.Stack()))
+			w.fail(&PanicError{p, debug.Stack()})
 		}
 	}()
 	part()
@@ -117,9 +116,6 @@ func (w *world) fail(err error) {
 }
 
 func (w *world) now() time.Duration { return time.Since(w.epoch) }
-
-// over reports whether the simulation has been ended.
-func (w *world) over() bool { return w.ctx.Err() != nil }
 
 // alarm is what one goroutine waits with, again and again. The zero value is ready.
 type alarm struct{ timer *time.Timer }

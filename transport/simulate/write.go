@@ -31,7 +31,7 @@ func writeStruct(b *bytes.Buffer, v reflect.Value, indent string) {
 func writeValue(b *bytes.Buffer, v reflect.Value, indent string) {
 	switch {
 	case v.Type() == delayType:
-		d, _ := v.Interface().(Delay)
+		d, _ := reflect.TypeAssert[Delay](v)
 		if d.P99 == 0 {
 			fmt.Fprintf(b, " %s\n", d.Median)
 		} else {
