@@ -208,7 +208,9 @@ func (c *call) decide(plan *policy.Plan, v classify.Verdict, a attempt, gated bo
 		Gated:     gated,
 		Queued:    c.queued,
 		Took:      max(time.Since(a.start), quickest),
-		Random:    dice.Float64(ctx),
+	}
+	if v.Kind.Failure() {
+		f.Random = dice.Float64(ctx)
 	}
 	f.Replay.Idempotent = f.Replay.Idempotent || marked(ctx, markIdempotent)
 	if deadline, ok := ctx.Deadline(); ok {

@@ -12,7 +12,7 @@ import (
 func TestComparisonSaysWhatGotBetter(t *testing.T) {
 	a := simulate.Result{
 		Calls: 1000, Success: 0.9, Amplification: 1, Attempts: 1000, Refused: 10, Goodput: 100,
-		Latency: simulate.Quantiles{Count: 900, P50: ms(10), P99: ms(100)}, Recovery: simulate.Recovery{State: simulate.Recovered, After: time.Second},
+		Latency: simulate.Quantiles{Count: 900, P50: ms(10), P99: ms(100)}, Recovery: simulate.Recovery{State: simulate.Recovered, Longest: time.Second},
 	}
 	b := a
 	b.Success, b.Amplification, b.Attempts, b.Latency.P50 = 0.99, 1.5, 1500, ms(10)+time.Microsecond

@@ -78,7 +78,7 @@ recovery <= 50s
 func ExampleCompare() {
 	// of simulate.Run, of one scenario with two policies
 	before := simulate.Result{Calls: 1000, Success: 0.7622, Amplification: 1, Recovery: simulate.Recovery{State: simulate.Never}}
-	after := simulate.Result{Calls: 1000, Success: 0.93, Amplification: 0.94, Recovery: simulate.Recovery{State: simulate.Recovered, After: 7 * time.Second}}
+	after := simulate.Result{Calls: 1000, Success: 0.93, Amplification: 0.94, Recovery: simulate.Recovery{State: simulate.Recovered, Longest: 7 * time.Second}}
 	fmt.Print(simulate.Compare(before, after, "three retries", "a breaker"))
 	// Output:
 	//                three retries  a breaker

@@ -96,7 +96,7 @@ func allMetrics() []Metric {
 		{"by_breaker", "calls that a breaker refuses", Count, -1, count(func(r *Result) int { return r.ByBreaker })},
 		{"by_gate", "calls that end at a gate", Count, -1, count(func(r *Result) int { return r.ByGate })},
 		{"peak_in_flight", "attempts under way at once, at most", Count, -1, count(func(r *Result) int { return r.PeakInFlight })},
-		{"recovery", "from the end of the faults until calls succeed again", Time, -1, recoveryTime},
+		{"recovery", "from the end of the faults until calls succeed again, the longest", Time, -1, recoveryTime},
 	}
 	for _, d := range []struct {
 		prefix, about string
@@ -147,7 +147,7 @@ func count(of func(*Result) int) func(*Result) (float64, string) {
 func recoveryTime(r *Result) (float64, string) {
 	switch r.Recovery.State {
 	case Recovered:
-		return r.Recovery.After.Seconds(), ""
+		return r.Recovery.Longest.Seconds(), ""
 	case Never:
 		return infinite, ""
 	case Unknown:
