@@ -52,7 +52,8 @@
 // which no other call starts, sends or is answered, so that it does not matter in which order goroutines run. Two policies meet the same calls
 // at the same times, with the same luck on the way.
 //
-// What the user adds can break that: a policy.Profile whose BackOff rolls dice of its own, or middlewares that do.
+// What the user adds can break that: a policy.Profile whose BackOff rolls dice of its own, or middlewares that do. And the ends of pauses are the
+// policy's: if two of them fell into one nanosecond while a breaker lets few pass, their order would be the scheduler's.
 //
 // # What is not simulated
 //

@@ -86,6 +86,16 @@ func TestTheContextEndsASimulation(t *testing.T) {
 	}
 }
 
+// TestCallsThatNobodyAnswersEndWithTheSimulation: without a deadline and a timeout nothing else would end them.
+func TestCallsThatNobodyAnswersEndWithTheSimulation(t *testing.T) {
+	s := steady(simulate.Backend{}, simulate.Fault{Kind: simulate.Hang, Share: 0.1})
+	s.Traffic[0].Deadline = 0
+	r := simulate.Run(t, s, policy.Default())
+	if r.Kinds["canceled"] == 0 || r.Kinds["canceled"] != r.Answers.GaveUp || r.TimeToFail.Max < time.Minute {
+		t.Errorf("got %v, %+v, at most %v; want about 100 calls that wait until the end", r.Kinds, r.Answers, r.TimeToFail.Max)
+	}
+}
+
 func TestProgressIsTold(t *testing.T) {
 	r := simulate.On(t)
 	var all []simulate.Progress
