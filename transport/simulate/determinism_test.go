@@ -28,7 +28,7 @@ func TestTheSameScenarioHasTheSameResult(t *testing.T) {
 		seeds, processors, size = seeds[:1], []int{1, 4}, 0.2
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	for _, s := range simulate.Ready() {
+	for _, s := range append(simulate.Ready(), lockstep()) {
 		s = s.Times(size)
 		s.Repeat, s.Duration = min(s.Repeat, 2), min(s.Duration, 75*time.Second)
 		results := map[string]bool{}
@@ -56,6 +56,28 @@ func TestTheSameScenarioHasTheSameResult(t *testing.T) {
 		if len(seeds) > 1 && len(results) == 1 {
 			t.Errorf("%s: %d different results of %d seeds", s.Name, len(results), len(seeds))
 		}
+	}
+}
+
+// lockstep is a scenario in which all would happen at once, if it were not for the moments of the calls: clients that think for the same time,
+// a backend that is always as far away and as fast, pauses without jitter where the server names them, and everything going wrong together.
+func lockstep() simulate.Scenario {
+	second := time.Second
+	return simulate.Scenario{
+		Name: "lockstep", Duration: 40 * second, Processes: 3,
+		Traffic: []simulate.Traffic{
+			{Kind: simulate.Closed, Clients: 60, Think: simulate.Delay{Median: ms(100)}, Deadline: 2 * second, Keys: simulate.Keys{Count: 3}, NamesGrant: true},
+			{Kind: simulate.Burst, Calls: 200, Every: 5 * second, Method: "POST", Deadline: second, Keys: simulate.Keys{Count: 3}, NamesPolicy: true},
+		},
+		Backend: simulate.Backend{RTT: ms(10), Workers: 20, Latency: simulate.Delay{Median: ms(5)}, Queue: 100, Hint: second, AttemptTimeout: second},
+		Faults: []simulate.Fault{
+			{Kind: simulate.RateLimit, Keys: []int{1}, Limit: 50, Window: second, Hint: true, Fields: true},
+			{Kind: simulate.Lock, Keys: []int{0, 2}, At: 5 * second, For: 3 * second},
+			{Kind: simulate.Hang, Share: 0.05, At: 6 * second, For: 10 * second},
+			{Kind: simulate.Stop, At: 18 * second, For: 2 * second},
+			{Kind: simulate.Refuse, Share: 0.5, At: 25 * second, For: 3 * second},
+			{Kind: simulate.Lock, At: 30 * second, For: second, Work: 1},
+		},
 	}
 }
 
