@@ -85,7 +85,7 @@ func TestBackendsAnswerAsTheyShould(t *testing.T) {
 			return about(r.Answers.GaveUp, 100, 30) && (r.TimeToFail.P50-ms(500)).Abs() < ms(1)
 		}},
 		{"hanging until the caller's deadline", steady(simulate.Backend{}, simulate.Fault{Kind: simulate.Hang, Share: 0.1}), func(r simulate.Result) bool {
-			return about(r.Kinds["deadline"], 100, 30) && r.TimeToFail.Max == 5*second
+			return about(r.Kinds["deadline"], 100, 30) && r.TimeToFail.Max == 5*second-1
 		}},
 		{"losing answers", steady(simulate.Backend{RTT: ms(10)}, simulate.Fault{Kind: simulate.Drop}), func(r simulate.Result) bool {
 			return r.Success == 0 && r.Kinds["connection_lost"] == r.Calls && (r.TimeToFail.P50-ms(10)).Abs() < ms(1)

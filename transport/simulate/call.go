@@ -103,7 +103,8 @@ func grantOf(key int) string  { return "grant-" + strconv.Itoa(key) }
 func (c *call) request() (*http.Request, context.CancelFunc) {
 	ctx, cancel := c.world.ctx, context.CancelFunc(func() {})
 	if c.traffic.Deadline > 0 {
-		ctx, cancel = context.WithDeadline(ctx, c.world.epoch.Add(c.begin+c.traffic.Deadline))
+		// It began before anything that the chain measures, so it goes before a bound of the same length.
+		ctx, cancel = context.WithDeadline(ctx, c.world.epoch.Add(c.begin+c.traffic.Deadline-1))
 	}
 	ctx = dice.With(context.WithValue(ctx, callKey{}, c), &c.own)
 	if c.traffic.NamesGrant {

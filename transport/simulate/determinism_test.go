@@ -23,7 +23,7 @@ func everything() policy.Set {
 
 // TestTheSameScenarioHasTheSameResult plays scenarios on different numbers of processors, with different schedules.
 func TestTheSameScenarioHasTheSameResult(t *testing.T) {
-	seeds, processors, size := []uint64{1, 2}, []int{1, 2, 8}, 0.5
+	seeds, processors, size := []uint64{1, 2}, []int{1, 2, 8}, 0.3
 	if raceEnabled || testing.Short() {
 		seeds, processors, size = seeds[:1], []int{1, 4}, 0.2
 	}

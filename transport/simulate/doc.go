@@ -53,7 +53,7 @@
 // at the same times, with the same luck on the way.
 //
 // What the user adds can break that: a policy.Profile whose BackOff rolls dice of its own, or middlewares that do. And the ends of pauses are the
-// policy's: if two of them fell into one nanosecond while a breaker lets few pass, their order would be the scheduler's.
+// policy's: if two of them, or one and the end of a breaker's hold, fell into one nanosecond, their order would be the scheduler's.
 //
 // # What is not simulated
 //
