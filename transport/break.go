@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/steadytrip/steadytrip/classify"
-	"github.com/steadytrip/steadytrip/transport/internal/dice"
 	"github.com/steadytrip/steadytrip/policy"
+	"github.com/steadytrip/steadytrip/transport/internal/dice"
 )
 
 // State is the state of a breaker. The zero value is Closed.

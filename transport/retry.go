@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/steadytrip/steadytrip/classify"
-	"github.com/steadytrip/steadytrip/transport/internal/dice"
 	"github.com/steadytrip/steadytrip/policy"
+	"github.com/steadytrip/steadytrip/transport/internal/dice"
 )
 
 // Retry sends a request again for as long as p allows it. It decides by the verdict that comes back with each answer

@@ -128,7 +128,7 @@ func storms() []anchor {
 			near("amplification", 5.5), near("extra_p99", 0.285), percent("success", 100),
 		}},
 		{name: "400 req/s: full jitter, also after timeouts", file: "storm-400", set: stubborn, figures: []figure{
-			figure{"success", 0.36, 0, 0.03}, // some 15 % depend on the length of a single hold
+			{"success", 0.36, 0, 0.03}, // some 15 % depend on the length of a single hold
 		}},
 		{name: "400 req/s: gate, all released at once", file: "storm-400", set: wide, figures: []figure{near("success", 0.40)}},
 	}

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/steadytrip/steadytrip/classify"
-	"github.com/steadytrip/steadytrip/transport/internal/dice"
 	"github.com/steadytrip/steadytrip/policy"
 	"github.com/steadytrip/steadytrip/transport"
+	"github.com/steadytrip/steadytrip/transport/internal/dice"
 )
 
 // call is a call of the chain, and what came of it.
