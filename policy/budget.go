@@ -33,6 +33,9 @@ const slots = 10
 // Bucket returns a full bucket.
 func (b Budget) Bucket() Bucket { return Bucket{budget: b, tokens: b.Min} }
 
+// tenth is what traffic is counted in.
+func (b Budget) tenth() time.Duration { return max(b.Window/slots, 1) }
+
 // Enabled reports whether there is a budget at all.
 func (b Budget) Enabled() bool { return b.Ratio > 0 }
 
@@ -62,6 +65,27 @@ func (b *Bucket) Spend(cost float64, now time.Duration) bool {
 // Refund gives back what was spent on a retry that was never sent.
 func (b *Bucket) Refund(cost float64) { b.tokens = min(b.tokens+max(cost, 0), b.Capacity()) }
 
+// SetBudget makes the bucket follow another budget. It keeps its tokens, and the traffic that it has counted, evenly spread: all of it
+// for a longer window, as large a part of it as the window is for a shorter one.
+func (b *Bucket) SetBudget(budget Budget) {
+	if b.budget.Window != budget.Window {
+		b.respread(b.budget.tenth(), budget.tenth())
+	}
+	b.budget = budget
+}
+
+func (b *Bucket) respread(from, to time.Duration) {
+	var n int64
+	for _, c := range b.slots {
+		n += c
+	}
+	n = int64(float64(n) * min(1, float64(to)/float64(from)))
+	b.slot = int64((time.Duration(b.slot+1)*from - 1) / to) // the tenths end together
+	for i := range int64(slots) {
+		b.slots[(b.slot+1+i)%slots] = n*(i+1)/slots - n*i/slots
+	}
+}
+
 // Tokens returns the tokens in hand.
 func (b *Bucket) Tokens() float64 { return b.tokens }
 
@@ -81,7 +105,7 @@ func (b *Bucket) count(now time.Duration) {
 
 // turn moves the window on to now. A clock that goes backwards leaves it where it is.
 func (b *Bucket) turn(now time.Duration) {
-	slot := int64(now / max(b.budget.Window/slots, 1))
+	slot := int64(now / b.budget.tenth())
 	if slot-b.slot >= slots {
 		b.slots = [slots]int64{}
 		b.slot = slot

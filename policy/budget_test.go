@@ -127,3 +127,38 @@ func TestRetriesStayWithinTheBudget(t *testing.T) {
 		}
 	}
 }
+
+func TestBucketFollowsAnotherBudget(t *testing.T) {
+	traffic := func(n int) policy.Bucket {
+		b := standardBudget().Bucket()
+		for i := range n {
+			b.Success(time.Duration(i) * 10 * sec / time.Duration(n))
+		}
+		return b
+	}
+	for name, tc := range map[string]struct {
+		budget   policy.Budget
+		capacity float64
+		later    float64 // the capacity half a window later
+	}{
+		"with another share":       {policy.Budget{Ratio: 0.2, Min: 3, Window: 10 * sec}, 200, 100},
+		"with a shorter window":    {policy.Budget{Ratio: 0.1, Min: 3, Window: 2 * sec}, 20, 10},
+		"with a longer window":     {policy.Budget{Ratio: 0.1, Min: 3, Window: 100 * sec}, 100, 50},
+		"with more to start with":  {policy.Budget{Ratio: 0.1, Min: 500, Window: 10 * sec}, 500, 500},
+		"with an odd, tiny window": {policy.Budget{Ratio: 1, Min: 1, Window: 11}, 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := traffic(1000)
+			tokens := b.Tokens()
+			b.SetBudget(tc.budget)
+			if b.Tokens() != tokens || b.Capacity() != tc.capacity {
+				t.Errorf("%v tokens of %v, want %v of %v", b.Tokens(), b.Capacity(), tokens, tc.capacity)
+			}
+			at := 10*sec - 1 + tc.budget.Window/2
+			b.Spend(0.001, at)
+			if got := b.Capacity(); got < tc.later*0.89 || got > tc.later*1.11 {
+				t.Errorf("a capacity of %v half a window later, want about %v", got, tc.later)
+			}
+		})
+	}
+}

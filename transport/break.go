@@ -110,7 +110,7 @@ func (b *breaking) guarded(req *http.Request) (resp *http.Response, err error) {
 
 // sweep forgets now and then what nobody asks for any more, so that all is calm again.
 func (s *Shared) sweep() {
-	for _, b := range s.breakers {
+	for _, b := range s.rules.Load().breakers {
 		b.circuits.sweep((*circuit).stale)
 	}
 	s.forced.sweep((*forced).spare)
@@ -125,7 +125,7 @@ func (b *breaking) report(req *http.Request, resp *http.Response, v classify.Ver
 			discard(req, resp)
 		}
 	}()
-	for _, br := range b.shared.breakers {
+	for _, br := range b.shared.rules.Load().breakers {
 		o := judge(br.rule, v, err)
 		if o != failure && br.circuits.empty() {
 			continue
@@ -136,11 +136,13 @@ func (b *breaking) report(req *http.Request, resp *http.Response, v classify.Ver
 		}
 		ticketed := false
 		for _, t := range tickets {
-			switch {
-			case t.breaker != br:
-			case o == failure && t.key != about: // it says nothing about this key
+			if t.breaker.circuits != br.circuits {
+				continue
+			}
+			t.breaker = br                      // its rule may be another by now
+			if o == failure && t.key != about { // it says nothing about this key
 				b.settle(req, resp, t, neutral, v)
-			default:
+			} else {
 				ticketed = b.settle(req, resp, t, o, v) || ticketed
 			}
 		}

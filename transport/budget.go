@@ -3,17 +3,18 @@ package transport
 import (
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/steadytrip/steadytrip/classify"
 	"github.com/steadytrip/steadytrip/policy"
 )
 
-// budgets are the retry budgets of a chain, one for each key. A nil *budgets does not limit anything.
+// budgets are the retry budgets of a chain, one for each key.
 type budgets struct {
 	keys   *Keys
 	epoch  time.Time
-	rule   policy.Budget
+	rule   atomic.Pointer[policy.Budget] // in force; one that is not enabled does not limit anything
 	kept   *registry[bucket]
 	shared bucket // of the keys for which there is no room
 }
@@ -26,10 +27,8 @@ type bucket struct {
 }
 
 func newBudgets(rule policy.Budget, keys *Keys) *budgets {
-	if !rule.Enabled() {
-		return nil
-	}
-	bs := &budgets{keys: keys, epoch: time.Now(), rule: rule, shared: bucket{b: rule.Bucket()}}
+	bs := &budgets{keys: keys, epoch: time.Now(), shared: bucket{b: rule.Bucket()}}
+	bs.rule.Store(&rule)
 	bs.kept = newRegistry(bs.idle)
 	return bs
 }
@@ -39,14 +38,26 @@ func newBudgets(rule policy.Budget, keys *Keys) *budgets {
 func (bs *budgets) idle(b *bucket) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return bs.now()-b.last > bs.rule.Window
+	return bs.now()-b.last > bs.rule.Load().Window
 }
 
 func (bs *budgets) now() time.Duration { return time.Since(bs.epoch) }
 
+// lock returns the bucket that a request belongs to, locked and by the rule in force; nil if there is no budget.
+func (bs *budgets) lock(req *http.Request) *bucket {
+	rule := bs.rule.Load()
+	if !rule.Enabled() {
+		return nil
+	}
+	b := bs.of(req, rule)
+	b.mu.Lock()
+	b.b.SetBudget(*rule)
+	return b
+}
+
 // of returns the bucket that a request belongs to. Other spellings of a host find its bucket under a key of their own,
 // so that looking it up allocates nothing.
-func (bs *budgets) of(req *http.Request) *bucket {
+func (bs *budgets) of(req *http.Request, rule *policy.Budget) *bucket {
 	exact, own := bs.keys.own(req)
 	if !own {
 		exact = exactHostKey(req)
@@ -54,7 +65,7 @@ func (bs *budgets) of(req *http.Request) *bucket {
 	if b := bs.kept.find(exact); b != nil {
 		return b
 	}
-	fresh := func() *bucket { return &bucket{b: bs.rule.Bucket()} }
+	fresh := func() *bucket { return &bucket{b: rule.Bucket()} }
 	k := exact
 	if !own {
 		k = hostKey(req)
@@ -72,12 +83,15 @@ func (bs *budgets) of(req *http.Request) *bucket {
 // settle counts an attempt that began at start. Whatever shows that the server is well earns: an answer that says
 // no to this request does, one that asks for a later try does not. What the caller ended counts for nothing.
 func (bs *budgets) settle(req *http.Request, v classify.Verdict, start time.Time) {
-	if bs == nil || v.Kind == classify.Canceled || v.Kind == classify.Deadline {
+	if v.Kind == classify.Canceled || v.Kind == classify.Deadline {
 		return
 	}
-	b, now := bs.of(req), start.Sub(bs.epoch)
-	b.mu.Lock()
+	b := bs.lock(req)
+	if b == nil {
+		return
+	}
 	defer b.mu.Unlock()
+	now := start.Sub(bs.epoch)
 	b.last = max(b.last, now)
 	switch a := v.Action(); {
 	case a == classify.Retry || a == classify.Wait || v.Kind.Is(classify.Network):
@@ -89,22 +103,24 @@ func (bs *budgets) settle(req *http.Request, v classify.Verdict, start time.Time
 
 // spend pays for a retry and reports whether the budget reaches.
 func (bs *budgets) spend(req *http.Request, cost float64) bool {
-	if bs == nil || cost <= 0 {
+	if cost <= 0 {
 		return true
 	}
-	b, now := bs.of(req), bs.now()
-	b.mu.Lock()
+	b := bs.lock(req)
+	if b == nil {
+		return true
+	}
 	defer b.mu.Unlock()
-	return b.b.Spend(cost, now)
+	return b.b.Spend(cost, bs.now())
 }
 
 // refund takes back the payment for a retry that was not sent.
 func (bs *budgets) refund(req *http.Request, cost float64) {
-	if bs == nil || cost <= 0 {
+	if cost <= 0 {
 		return
 	}
-	b := bs.of(req)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.b.Refund(cost)
+	if b := bs.lock(req); b != nil {
+		defer b.mu.Unlock()
+		b.b.Refund(cost)
+	}
 }

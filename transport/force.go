@@ -52,7 +52,7 @@ func (s *Shared) forceTo(state State, name string, d time.Duration) error {
 		}
 		said = f.say(state, until)
 	}
-	for _, b := range s.breakers {
+	for _, b := range s.rules.Load().breakers {
 		b.circuits.each(func(k key, c *circuit) {
 			if k.String() == name || k.of(whole, "").String() == name {
 				c.dismiss() // they see for themselves what was said
@@ -70,7 +70,7 @@ func (s *Shared) Reset(name string) {
 		f.mu.Unlock()
 		s.forced.drop(key{name: name}, f, (*forced).spare)
 	}
-	for _, b := range s.breakers {
+	for _, b := range s.rules.Load().breakers {
 		b.circuits.each(func(k key, c *circuit) {
 			if k.String() == name {
 				c.reset()

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"math"
 	"net/http"
 	"time"
 
@@ -25,7 +24,7 @@ func (r *retrying) enter(req *http.Request) *seat {
 	}()
 	k, ok := r.shared.keys.gate(req, classify.Verdict{})
 	known = true
-	if !ok || admitted(req.Context(), r.shared) != nil {
+	if !ok || admitted(req.Context(), r.shared) != nil || !r.shared.rules.Load().policy.Gates(classify.TokenRefreshInProgress) {
 		return nil
 	}
 	g := r.shared.gates.find(k)
@@ -39,17 +38,6 @@ func (r *retrying) enter(req *http.Request) *seat {
 	return s
 }
 
-// patience returns how long a call waits before it is sent at all, its own deadline aside.
-func (s *Shared) patience() time.Duration {
-	most := time.Duration(math.MaxInt64)
-	for _, bound := range [...]time.Duration{s.gate.Probe.MaxElapsed, s.policy.Set().MaxElapsed} {
-		if bound > 0 {
-			most = min(most, bound)
-		}
-	}
-	return most
-}
-
 // queue begins a call that has to wait before it is sent.
 func (c *call) queue() (*http.Response, error) {
 	sent := false
@@ -59,7 +47,7 @@ func (c *call) queue() (*http.Response, error) {
 			closeBody(c.req)
 		}
 	}()
-	k, patience, why := c.seat.key, c.patience, policy.OutOfTime
+	k, patience, why := c.seat.key, c.rules.patience, policy.OutOfTime
 	if most := left(c.req) - c.seat.gate.refusal(); most < patience {
 		patience, why = most, policy.DeadlineTooNear
 	}
@@ -105,7 +93,7 @@ func (c *call) report(v classify.Verdict, a attempt) (gated bool) {
 			c.tidy()
 		}
 	}
-	if !c.shared.policy.Gates(v.Kind) {
+	if !c.rules.policy.Gates(v.Kind) {
 		return false
 	}
 	k, known := c.shared.keys.gate(c.req, v)
@@ -137,7 +125,7 @@ func (c *call) join(gated bool, d policy.Decision, took time.Duration) {
 	}
 	k := c.seat.key
 	for range 3 { // a gate that was retired in this very moment is looked up again
-		if c.seat.gate.join(c.seat, d.Pause, took, c.shared.gate.Window) {
+		if c.seat.gate.join(c.seat, d.Pause, took, c.rules.gate.Window) {
 			return
 		}
 		c.leave()

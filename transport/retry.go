@@ -32,15 +32,13 @@ func Retry(s *Shared, hooks *Hooks) Middleware {
 	if hooks == nil {
 		hooks = &Hooks{}
 	}
-	patience := s.patience()
-	return func(next http.RoundTripper) http.RoundTripper { return &retrying{inner{next}, s, hooks, patience} }
+	return func(next http.RoundTripper) http.RoundTripper { return &retrying{inner{next}, s, hooks} }
 }
 
 type retrying struct {
 	inner
-	shared   *Shared
-	hooks    *Hooks
-	patience time.Duration // of a call that waits before it is sent
+	shared *Shared
+	hooks  *Hooks
 }
 
 var _ http.RoundTripper = (*retrying)(nil)
@@ -53,7 +51,7 @@ func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if !r.shared.gates.empty() {
 		if s := r.enter(req); s != nil {
-			c := call{retrying: r, req: req, start: time.Now(), seat: s}
+			c := call{retrying: r, req: req, rules: r.shared.rules.Load(), start: time.Now(), seat: s}
 			return c.queue()
 		}
 	}
@@ -72,7 +70,7 @@ func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 			return a.resp, nil
 		}
 	}
-	c := call{retrying: r, req: req, start: a.start}
+	c := call{retrying: r, req: req, rules: r.shared.rules.Load(), start: a.start}
 	return c.run(a)
 }
 
@@ -80,6 +78,7 @@ func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 type call struct {
 	*retrying
 	req    *http.Request // the caller's
+	rules  *rules        // for all of the call
 	start  time.Time
 	trail  Trail
 	paid   float64 // for the attempt that is about to be made
@@ -104,7 +103,7 @@ func (c *call) run(a attempt) (*http.Response, error) {
 		}
 		a.discard()
 	}()
-	plan := c.shared.policy.Plan()
+	plan := c.rules.policy.Plan()
 	for {
 		verdict := a.verdict()
 		if a.err != nil {

@@ -61,7 +61,7 @@ func (s *Shared) Snapshot() Snapshot {
 			snap.Forced = append(snap.Forced, ForcedStatus{keyOf(k.name), w.state, snap.Time.Add(w.left)})
 		}
 	})
-	for _, b := range s.breakers {
+	for _, b := range s.rules.Load().breakers {
 		b.circuits.each(func(k key, c *circuit) { snap.Breakers = append(snap.Breakers, c.status(b.rule.Name, k, snap.Time)) })
 	}
 	s.gates.each(func(k key, g *gate) { snap.Gates = append(snap.Gates, g.status(k)) })
@@ -101,7 +101,8 @@ func (g *gate) status(k key) GateStatus {
 
 // each calls f for every budget, under no lock, by the usual spelling of its server.
 func (bs *budgets) each(f func(BudgetStatus)) {
-	if bs == nil {
+	rule := bs.rule.Load()
+	if !rule.Enabled() {
 		return
 	}
 	bs.kept.each(func(k key, b *bucket) {
@@ -109,6 +110,7 @@ func (bs *budgets) each(f func(BudgetStatus)) {
 			return
 		}
 		b.mu.Lock()
+		b.b.SetBudget(*rule)
 		s := BudgetStatus{Key: k.public(), Capacity: b.b.Capacity()}
 		s.Tokens = min(b.b.Tokens(), s.Capacity) // what is above is lost when next a retry asks
 		b.mu.Unlock()

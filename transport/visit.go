@@ -28,7 +28,7 @@ func (v *visit) admit() (forced bool, err error) {
 	if word, k := v.shared.force(keys[:n]); word.holds() {
 		return v.obey(word, k)
 	}
-	for _, br := range v.shared.breakers {
+	for _, br := range v.shared.rules.Load().breakers {
 		if br.circuits.empty() {
 			continue
 		}
