@@ -14,7 +14,7 @@ import (
 // Watch keeps a program's policy what the file at path says: it looks at the file, at once and then at every interval, and
 // calls apply with a set that differs from the last one. It blocks until ctx ends, and starts no goroutine:
 //
-//	go policyfile.Watch(ctx, path, 5*time.Second, apply, report)
+//	go policyfile.Watch(ctx, path, 5*time.Second, shared.SetPolicy, report) // a *transport.Shared
 //
 // The first look applies the set whatever the program started with; a program that must not start with a bad file calls [Load] first.
 // After that a change is applied when two looks in a row have seen it, so that a file which is just being written is not read
