@@ -286,9 +286,9 @@ func TestSuccessIsFreeUnderAnotherPolicy(t *testing.T) {
 // A file that changes while a program runs changes what the next calls do; one with mistakes changes nothing, and says so.
 func TestPolicyFileIsFollowedUnderLoad(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "policy.yaml")
-	write := func(text string) {
+	write := func(text string) { // in one step, so that nobody sees half of it
 		t.Helper()
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		if err := errors.Join(os.WriteFile(path+".new", []byte(text), 0o600), os.Rename(path+".new", path)); err != nil {
 			t.Fatal(err)
 		}
 	}
