@@ -80,6 +80,8 @@ Exit codes: 0 all is well, 1 a gate is missed, 2 the usage or a file is wrong, 1
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		DisableAutoGenTag: true,
+
+		SuggestionsMinimumDistance: 2,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return cmd.Help()
 		},

@@ -76,9 +76,10 @@ func (p Program) colourful(w io.Writer) bool {
 	})
 }
 
-func (p Program) paint(s string, attributes ...color.Attribute) string {
+// paint colours a text that is for w.
+func (p Program) paint(w io.Writer, s string, attributes ...color.Attribute) string {
 	c := color.New(attributes...)
-	if p.colourful(p.Stdout) {
+	if p.colourful(w) {
 		c.EnableColor()
 	} else {
 		c.DisableColor()
@@ -86,9 +87,9 @@ func (p Program) paint(s string, attributes ...color.Attribute) string {
 	return c.Sprint(s)
 }
 
-func (p Program) good(s string) string  { return p.paint(s, color.FgGreen) }
-func (p Program) bad(s string) string   { return p.paint(s, color.FgRed, color.Bold) }
-func (p Program) title(s string) string { return p.paint(s, color.Bold) }
+func (p Program) good(s string) string  { return p.paint(p.Stdout, s, color.FgGreen) }
+func (p Program) bad(s string) string   { return p.paint(p.Stdout, s, color.FgRed, color.Bold) }
+func (p Program) title(s string) string { return p.paint(p.Stdout, s, color.Bold) }
 
 // plain is the look of all tables: no lines but one below the head.
 var plain = func() table.Style {
@@ -100,14 +101,16 @@ var plain = func() table.Style {
 	return s
 }()
 
-// table returns an empty table, to be rendered.
-func (p Program) table(head ...string) table.Writer {
+// table returns an empty table for standard output, to be rendered.
+func (p Program) table(head ...string) table.Writer { return p.tableOn(p.Stdout, head...) }
+
+func (p Program) tableOn(w io.Writer, head ...string) table.Writer {
 	t := table.NewWriter()
 	t.SetStyle(plain)
 	t.SuppressTrailingSpaces()
 	row := make(table.Row, len(head))
 	for i, h := range head {
-		row[i] = p.title(h)
+		row[i] = p.paint(w, h, color.Bold)
 	}
 	t.AppendHeader(row)
 	return t

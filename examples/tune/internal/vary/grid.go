@@ -37,7 +37,7 @@ func Grid(base policy.Set, axes []Axis) (all []Candidate, contradictions int, er
 	if err := distinct(axes); err != nil {
 		return nil, 0, err
 	}
-	used := make(map[[2]int]bool)  // axis and value that are in a valid policy
+	used := make(map[[2]int]bool) // axis and value that are in a valid policy
 	why := make(map[[2]int]error) // the first fault of others
 	for n := range Combinations(axes) {
 		pick := pick(axes, n)
