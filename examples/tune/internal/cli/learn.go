@@ -59,7 +59,7 @@ the part of a scenario file that says so; tables go to standard error. LOG may b
 // readLog reads a file, or standard input, with a bar on a terminal.
 func (p Program) readLog(ctx context.Context, name string) (*learn.Log, error) {
 	if name == "-" {
-		return learn.Read(ctx, p.Stdin)
+		return learn.Read(ctx, interruptible(ctx, p.Stdin))
 	}
 	f, err := os.Open(name)
 	if err != nil {
@@ -87,6 +87,19 @@ func (p Program) readLog(ctx context.Context, name string) (*learn.Log, error) {
 		err = fmt.Errorf("%s: %w", name, err)
 	}
 	return log, err
+}
+
+// interruptible returns a reader of in that ends with ctx, even while nothing comes in. A read that is under way then goes on in the
+// background until something does; the program ends before.
+func interruptible(ctx context.Context, in io.Reader) io.Reader {
+	r, w := io.Pipe()
+	stop := context.AfterFunc(ctx, func() { _ = w.CloseWithError(context.Cause(ctx)) }) // it never fails
+	go func() {
+		defer stop()
+		_, err := io.Copy(w, in)
+		_ = w.CloseWithError(err) // as above
+	}()
+	return r
 }
 
 // lesson is the fit of a series, or why there is none.

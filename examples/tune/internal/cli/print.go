@@ -110,7 +110,9 @@ func (p Program) tableOn(w io.Writer, head ...string) table.Writer {
 	t.SuppressTrailingSpaces()
 	row := make(table.Row, len(head))
 	for i, h := range head {
-		row[i] = p.paint(w, h, color.Bold)
+		if row[i] = h; h != "" {
+			row[i] = p.paint(w, h, color.Bold)
+		}
 	}
 	t.AppendHeader(row)
 	return t

@@ -239,7 +239,7 @@ func (p Program) printTrials(s *searching, all bool) {
 	}
 	var head []string
 	for _, a := range s.axes {
-		head = append(head, a.Path)
+		head = append(head, brief(a.Path))
 	}
 	columns := []simulate.Metric{s.metrics[0], s.metrics[1]}
 	for _, name := range []string{"success", "amplification", "p99", "recovery"} {
@@ -270,6 +270,12 @@ func (p Program) printTrials(s *searching, all bool) {
 		t.AppendRow(append(row, p.remarks(s, trial, i)))
 	}
 	fmt.Fprintln(p.Stdout, t.Render())
+}
+
+// brief returns the last two parts of a path.
+func brief(path string) string {
+	parts := strings.Split(path, ".")
+	return strings.Join(parts[max(len(parts)-2, 0):], ".")
 }
 
 // remarks says what there is to know about a trial.
