@@ -35,6 +35,7 @@ func (p Program) meter(what string, total int) *meter {
 	bar := progressbar.NewOptions(total*parts,
 		progressbar.OptionSetWriter(p.Stderr), progressbar.OptionSetDescription(what), progressbar.OptionSetWidth(30),
 		progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish(), progressbar.OptionEnableColorCodes(p.colourful(p.Stderr)))
+	_ = bar.RenderBlank() // nobody is left to tell
 	go func() {
 		defer close(m.gone)
 		tick := time.NewTicker(200 * time.Millisecond)
@@ -42,7 +43,7 @@ func (p Program) meter(what string, total int) *meter {
 		for {
 			select {
 			case <-tick.C:
-				_ = bar.Set(m.position()) // nobody is left to tell
+				_ = bar.Set(m.position()) // as above
 			case <-m.quit:
 				_ = bar.Clear()
 				return

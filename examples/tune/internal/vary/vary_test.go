@@ -85,7 +85,7 @@ func TestGridTellsMistakesInTermsOfPaths(t *testing.T) {
 		axes []string
 		want string
 	}{
-		{[]string{"profiles.timeout.initial=3s", "profiles.timeout.max=1s,2s"}, "profiles.timeout.max, by "},
+		{[]string{"profiles.timeout.initial=3s", "profiles.timeout.max=1s,2s"}, "profiles.timeout.max is 1s: want at least initial, which is 3s"},
 		{[]string{"breakers.rate_limt.open=1s"}, `breakers.rate_limt.open is no setting: want one of a breaker of the policy: rate_limit; did you mean "breakers.rate_limit.open"?`},
 		{[]string{"gate.probe.maxx=1s"}, `did you mean "gate.probe.max"?`},
 		{[]string{"max_attemps=1"}, `did you mean "max_attempts"?`},
