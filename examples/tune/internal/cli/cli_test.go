@@ -28,10 +28,10 @@ type outcome struct {
 // drive runs the program inside the test.
 func drive(t *testing.T, args ...string) outcome {
 	t.Helper()
-	return driveIn(t, t.Context(), cli.Program{}, args...)
+	return driveIn(t.Context(), t, cli.Program{}, args...)
 }
 
-func driveIn(t *testing.T, ctx context.Context, p cli.Program, args ...string) outcome {
+func driveIn(ctx context.Context, t *testing.T, p cli.Program, args ...string) outcome {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	if p.Runner == nil {
@@ -152,13 +152,13 @@ func TestFlagsChangeTheScenario(t *testing.T) {
 func TestTheEnvironmentChangesThePolicy(t *testing.T) {
 	p := cli.Program{Environ: []string{"SHOP_MAX_ATTEMPTS=1", "OTHER_MAX_ATTEMPTS=x"}}
 	args := []string{"run", "default", "restart", "--json"}
-	if r := decode[ran](t, driveIn(t, t.Context(), p, args...).stdout); r.Result.Amplification <= 1 {
+	if r := decode[ran](t, driveIn(t.Context(), t, p, args...).stdout); r.Result.Amplification <= 1 {
 		t.Errorf("without --env: %v attempts for each call", r.Result.Amplification)
 	}
-	if r := decode[ran](t, driveIn(t, t.Context(), p, append(args, "--env", "SHOP")...).stdout); r.Result.Attempts != r.Result.Calls {
+	if r := decode[ran](t, driveIn(t.Context(), t, p, append(args, "--env", "SHOP")...).stdout); r.Result.Attempts != r.Result.Calls {
 		t.Errorf("with --env: %d attempts for %d calls", r.Result.Attempts, r.Result.Calls)
 	}
-	got := driveIn(t, t.Context(), p, append(args, "--env", "OTHER")...)
+	got := driveIn(t.Context(), t, p, append(args, "--env", "OTHER")...)
 	if got.code != 2 || got.stdout != "" || !strings.HasPrefix(got.stderr, "tune: OTHER_MAX_ATTEMPTS is ") {
 		t.Errorf("code %d, output %q, complaints %q", got.code, got.stdout, got.stderr)
 	}
@@ -222,13 +222,13 @@ func TestWhatIsWrongIsTold(t *testing.T) {
 		{"every mistake of a file, with its place", []string{"run", bad, "outage"}, []string{
 			"tune: " + bad + ":2:1: ", "tune: " + bad + ":5:14: profiles.timeout.initial is 200: want a duration with its unit",
 		}},
-		{"all inputs at once", []string{"compare", bad, "defualt", storm, "--gate", "succes >= 1", "--gate", "success > 2"}, []string{
+		{"all inputs at once", []string{"compare", bad, "defaults", storm, "--gate", "succes >= 1", "--gate", "success > 2"}, []string{
 			"tune: " + bad + ":2:1: ", "tune: " + bad + ":5:14: ",
-			`tune: there is no policy "defualt": want a file, or one of default, interactive, batch, agent; did you mean "default"?`,
+			`tune: there is no policy "defaults": want a file, or one of default, interactive, batch, agent; did you mean "default"?`,
 			"tune: " + storm + ":4:11: traffic[0].rate is -1: ",
 			`tune: --gate: gate "succes >= 1": "succes" is no metric: want one of success, `, `tune: --gate: gate "success > 2": "2" is no value of success: `,
 		}},
-		{"one mistake once", []string{"compare", "defualt", "defualt", "restart"}, []string{"tune: there is no policy"}},
+		{"one mistake once", []string{"compare", "defaults", "defaults", "restart"}, []string{"tune: there is no policy"}},
 		{"an unknown scenario", []string{"run", "default", "brownout"}, []string{`tune: there is no scenario "brownout": want a file, or one of brown-out, `}},
 		{"an unknown scenario to be printed", []string{"scenarios", "outtage"}, []string{`tune: there is no scenario "outtage": `}},
 		{"a directory", []string{"run", t.TempDir(), "outage"}, []string{"tune: "}},
@@ -251,7 +251,7 @@ func TestWhatIsWrongIsTold(t *testing.T) {
 			"tune: --vary: budget.ratio is 2: want ", "tune: --vary: profiles.timeout.retries is \"many\": want ",
 		}},
 		{"a setting twice", append(sound, "--vary", "max_attempts=1", "--vary", "max_attempts=2"), []string{"tune: --vary: max_attempts is varied twice"}},
-		{"bad axes", append(sound, "--vary", "max_attempts=1", "--axes", "sucess,p99"), []string{`tune: --axes: "sucess" is no metric: `}},
+		{"bad axes", append(sound, "--vary", "max_attempts=1", "--axes", "succss,p99"), []string{`tune: --axes: "succss" is no metric: `}},
 		{"one axis", append(sound, "--vary", "max_attempts=1", "--axes", "p99"), []string{`tune: --axes is "p99": want two metrics`}},
 		{"no gate for a limit", []string{"limit", "default", "restart"}, []string{"tune: limit needs a demand"}},
 		{"bad bounds of a limit", []string{"limit", "default", "restart", "--gate", "p99 < 1s", "--from", "3", "--to", "2", "--steps", "0"}, []string{
@@ -329,7 +329,7 @@ func TestAnInterruptedRunSaysHowFarItCame(t *testing.T) {
 	r.Configure = func(c *transport.Config) {
 		c.Hooks = transport.JoinHooks(c.Hooks, transport.Hooks{Call: func(context.Context, transport.CallInfo) { cancel() }})
 	}
-	got := driveIn(t, ctx, cli.Program{Runner: r}, "run", "default", "restart")
+	got := driveIn(ctx, t, cli.Program{Runner: r}, "run", "default", "restart")
 	if got.code != 130 || got.stdout != "" || !strings.HasPrefix(got.stderr, "tune: interrupted: restart at ") {
 		t.Errorf("code %d, output %q, complaints %q", got.code, got.stdout, got.stderr)
 	}

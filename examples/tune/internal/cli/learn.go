@@ -65,7 +65,7 @@ func (p Program) readLog(ctx context.Context, name string) (*learn.Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -120,17 +120,6 @@ func lessonsOf(log *learn.Log) lessons {
 	return lessons{of("token refresh", &log.Holds), of("attempt served after a retry", &log.Latency)}
 }
 
-// goodness says in a word how good a fit is.
-func goodness(distance float64) string {
-	switch {
-	case distance <= 0.05:
-		return "good"
-	case distance <= 0.1:
-		return "fair"
-	}
-	return "poor"
-}
-
 // tellLog tells people what a log has told.
 func (p Program) tellLog(name string, log *learn.Log, learned lessons) {
 	fmt.Fprintf(p.Stderr, "%s: %d lines, %d of ours, %d trails", name, log.Lines, log.Ours, log.Trails)
@@ -158,7 +147,7 @@ func (p Program) tellLog(name string, log *learn.Log, learned lessons) {
 			row(l.what, l.series, "-", "-", "-", "too few")
 			continue
 		}
-		row(l.what, l.series, short(l.fit.Median), short(l.fit.P99), fmt.Sprintf("%.3f", l.fit.Distance), goodness(l.fit.Distance))
+		row(l.what, l.series, short(l.fit.Median), short(l.fit.P99), fmt.Sprintf("%.3f", l.fit.Distance), l.fit.Grade())
 	}
 	row("wait at a gate", &log.Waits)
 	for _, kind := range slices.Sorted(maps.Keys(log.Failed)) {
@@ -198,16 +187,16 @@ func (p Program) printFragment(name string, log *learn.Log, l lessons) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Learned from %q: %d lines, %d of steadytrip, %d trails. Part of a scenario, to be put into one.\n",
 		name, log.Lines, log.Ours, log.Trails)
-	b.WriteString("\n# The round trip and the time in queues are part of it, and it is of calls that were tried before: troubled times count more.\n")
 	if l.latency.err != nil {
-		fmt.Fprintf(&b, "# latency: of %d attempts that were served after a retry: %v\n", l.latency.series.Count(), l.latency.err)
+		fmt.Fprintf(&b, "\n# No latency: of attempts that were served after a retry, %v.\n", l.latency.err)
 	} else {
+		b.WriteString("\n# Round trips and queues included. It is of calls that had been tried before, so that troubled times count more.\n")
 		fmt.Fprintf(&b, "backend:\n  latency: %s # %s\n", delay(l.latency.fit), l.latency.basis("attempts"))
 	}
-	b.WriteString("\n# From the first refusal on: a lock is older than that, by the time to the first call on the grant.\n")
 	if l.hold.err != nil {
-		fmt.Fprintf(&b, "# hold: of %d refreshes: %v\n", l.hold.series.Count(), l.hold.err)
+		fmt.Fprintf(&b, "\n# No hold: of refreshes, %v.\n", l.hold.err)
 	} else {
+		b.WriteString("\n# From the first refusal on. A lock is older than that, by the time to the first call on the grant.\n")
 		fmt.Fprintf(&b, "faults:\n  - kind: lock\n    at: 10s # as you like\n    hold: %s # %s\n", delay(l.hold.fit), l.hold.basis("refreshes"))
 	}
 	_, err := io.WriteString(p.Stdout, b.String())
@@ -222,9 +211,9 @@ func delay(f learn.Fit) string {
 
 // basis says what a fit stands on.
 func (l lesson) basis(what string) string {
-	text := fmt.Sprintf("of %d %s; a %s fit, distance %.3f", l.series.Count(), what, goodness(l.fit.Distance), l.fit.Distance)
+	text := fmt.Sprintf("%d %s, a %s fit", l.series.Count(), what, l.fit.Grade())
 	if l.series.Count() < 100 {
-		text += "; fewer than 100: p99 is where the fit goes, not what was met"
+		text += "; p99 is where the fit goes, fewer than 100 cannot show it"
 	}
 	return text
 }
@@ -244,11 +233,12 @@ type lessonSummary struct {
 	Median   time.Duration `json:"median_ns"` // of the fit; 0 without one
 	P99      time.Duration `json:"p99_ns"`
 	Distance float64       `json:"distance"`
+	Critical float64       `json:"critical"` // a smaller distance says nothing against the fit
 	Why      string        `json:"why,omitempty"` // there is no fit
 }
 
 func (l lesson) summary() lessonSummary {
-	s := lessonSummary{Count: l.series.Count(), Median: l.fit.Median, P99: l.fit.P99, Distance: l.fit.Distance}
+	s := lessonSummary{Count: l.series.Count(), Median: l.fit.Median, P99: l.fit.P99, Distance: l.fit.Distance, Critical: l.fit.Critical}
 	if l.err != nil {
 		s.Why = l.err.Error()
 	}

@@ -64,7 +64,7 @@ func TestLearnPrintsPartOfAScenario(t *testing.T) {
 	if m := s.Backend.Latency.Median; m < 45*time.Millisecond || m > 55*time.Millisecond {
 		t.Errorf("got a latency of %s, want about 50ms", m)
 	}
-	json := driveIn(t, t.Context(), cli.Program{Stdin: strings.NewReader(text)}, "learn", "-", "--json")
+	json := driveIn(t.Context(), t, cli.Program{Stdin: strings.NewReader(text)}, "learn", "-", "--json")
 	l := decode[learned](t, json.stdout)
 	if l.Hold.Count != 39 || l.NotJSON != 1 || l.Ours != l.Lines-1 || l.Hold.Median.Round(200*time.Millisecond) != time.Second {
 		t.Errorf("got %+v", l)
@@ -81,7 +81,7 @@ func TestLearnSaysWhatIsMissing(t *testing.T) {
 			`{"time":"2026-01-01T00:00:01Z","msg":"attempt failed, trying again","attempt":1,"kind":"timeout","duration":9,"pause":1}`, "want 20 refreshes",
 		},
 	} {
-		got := driveIn(t, t.Context(), cli.Program{Stdin: strings.NewReader(tt.log)}, "learn", "-")
+		got := driveIn(t.Context(), t, cli.Program{Stdin: strings.NewReader(tt.log)}, "learn", "-")
 		if got.code != 1 || !strings.Contains(got.stderr, "tune: - tells too little: ") || !strings.Contains(got.stderr, tt.want) {
 			t.Errorf("%s: code %d, complaints %q", name, got.code, got.stderr)
 		}
@@ -100,7 +100,7 @@ func TestAnInterruptedLearnTellsWhatItHasRead(t *testing.T) {
 		_, _ = io.WriteString(out, logged(t)) // more than any buffer holds: when it returns it has been read
 		cancel()
 	}()
-	got := driveIn(t, ctx, cli.Program{Stdin: in}, "learn", "-", "--json")
+	got := driveIn(ctx, t, cli.Program{Stdin: in}, "learn", "-", "--json")
 	<-written
 	_ = out.Close()
 	if l := decode[learned](t, got.stdout); got.code != 130 || l.Hold.Count == 0 || !strings.Contains(got.stderr, "tune: interrupted: ") {

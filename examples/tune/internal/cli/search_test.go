@@ -85,7 +85,7 @@ func TestAnInterruptedSearchTellsWhatItHasFound(t *testing.T) {
 			cancel()
 		}
 	}
-	got := driveIn(t, ctx, cli.Program{Runner: r}, "search", orders, failover, "--vary", "profiles.backend_unavailable.retries=0..6:7", "--json")
+	got := driveIn(ctx, t, cli.Program{Runner: r}, "search", orders, failover, "--vary", "profiles.backend_unavailable.retries=0..6:7", "--json")
 	s := decode[searched](t, got.stdout)
 	if got.code != 130 || got.stderr != "tune: interrupted: 3 of 7 policies were tried\n" || s.Combinations != 7 || len(s.Trials) != 3 {
 		t.Errorf("code %d, complaints %q, %d trials", got.code, got.stderr, len(s.Trials))

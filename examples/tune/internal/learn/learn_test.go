@@ -80,7 +80,7 @@ func fits(t *testing.T, what string, s *learn.Series, want simulate.Delay, share
 		return
 	}
 	off := func(got, want time.Duration) bool { return math.Abs(float64(got)/float64(want)-1) > share }
-	if off(got.Median, want.Median) || off(got.P99, want.P99) || got.Distance > 0.1 {
+	if off(got.Median, want.Median) || off(got.P99, want.P99) || got.Grade() == "poor" {
 		t.Errorf("%s: got %+v of %d, want %+v within %.0f%%", what, got, s.Count(), want, 100*share)
 	}
 }
@@ -279,7 +279,7 @@ func TestTheDistanceTellsABadFit(t *testing.T) {
 	bad := fit(func() time.Duration { // of two kinds: a cache that hits or misses
 		return time.Duration(1+rng.IntN(2)*20) * (time.Second + time.Duration(rng.IntN(1e8)))
 	})
-	if good.Distance > 0.05 || bad.Distance < 0.2 {
-		t.Errorf("got distances %v and %v", good.Distance, bad.Distance)
+	if good.Grade() != "good" || good.Distance > 0.05 || bad.Grade() != "poor" || bad.Distance < 0.2 {
+		t.Errorf("got %s, %v, and %s, %v", good.Grade(), good.Distance, bad.Grade(), bad.Distance)
 	}
 }

@@ -60,8 +60,23 @@ type Fit struct {
 	Median, P99 time.Duration
 
 	// Distance is how far the shares of the fit and of the samples are apart, where they are most: that of Kolmogorov and Smirnov.
-	// 0 is a perfect fit, and from 0.1 on it is a bad one.
+	// 0 is a perfect fit.
 	Distance float64
+
+	// Critical is the distance that one in twenty series exceeds that are lognormal, by the test of Lilliefors: a smaller one says
+	// nothing against the fit, and the fewer samples there are, the greater it is.
+	Critical float64
+}
+
+// Grade says in a word how good the fit is: good, as far as the samples tell; fair, of a shape that is a little different; or poor.
+func (f Fit) Grade() string {
+	switch {
+	case f.Distance <= f.Critical:
+		return "good"
+	case f.Distance <= 0.1:
+		return "fair"
+	}
+	return "poor"
 }
 
 // TooFewError says that there are too few samples for a fit.
@@ -84,11 +99,12 @@ func (s *Series) Fit() (Fit, error) {
 	slices.Sort(logs)
 	var normal distuv.Normal // of the logarithms, which is what lognormal means
 	normal.Fit(logs, nil)
-	if logs[0] == logs[len(logs)-1] {
-		return Fit{Median: seconds(math.Exp(logs[0])), P99: seconds(math.Exp(logs[0]))}, nil
-	}
-	f := Fit{Median: seconds(math.Exp(normal.Mu)), P99: seconds(math.Exp(normal.Quantile(0.99)))}
 	n := float64(len(logs))
+	critical := 0.886 / math.Sqrt(n)
+	if logs[0] == logs[len(logs)-1] {
+		return Fit{Median: seconds(math.Exp(logs[0])), P99: seconds(math.Exp(logs[0])), Critical: critical}, nil
+	}
+	f := Fit{Median: seconds(math.Exp(normal.Mu)), P99: seconds(math.Exp(normal.Quantile(0.99))), Critical: critical}
 	for i, x := range logs {
 		share := normal.CDF(x)
 		f.Distance = max(f.Distance, share-float64(i)/n, float64(i+1)/n-share)

@@ -137,7 +137,7 @@ func apply(base policy.Set, axes []Axis, values []string) (policy.Set, error) {
 // explain tells the faults in terms of paths instead of variables.
 func explain(err error, base policy.Set, axes []Axis) error {
 	faults := []error{err}
-	if list, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the list itself is wanted
+	if list, ok := err.(interface{ Unwrap() []error }); ok {
 		faults = list.Unwrap()
 	}
 	var all []error

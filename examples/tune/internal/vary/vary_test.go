@@ -88,7 +88,7 @@ func TestGridTellsMistakesInTermsOfPaths(t *testing.T) {
 		{[]string{"profiles.timeout.initial=3s", "profiles.timeout.max=1s,2s"}, "profiles.timeout.max is 1s: want at least initial, which is 3s"},
 		{[]string{"breakers.rate_limt.open=1s"}, `breakers.rate_limt.open is no setting: want one of a breaker of the policy: rate_limit; did you mean "breakers.rate_limit.open"?`},
 		{[]string{"gate.probe.maxx=1s"}, `did you mean "gate.probe.max"?`},
-		{[]string{"max_attemps=1"}, `did you mean "max_attempts"?`},
+		{[]string{"max_atempt=1"}, `did you mean "max_attempts"?`},
 		{[]string{"max_attempts=0"}, "max_attempts is 0: want "},
 		{[]string{"max_attempts=1", "MAX_ATTEMPTS=1"}, "MAX_ATTEMPTS is varied twice"},
 	} {
