@@ -233,7 +233,7 @@ type lessonSummary struct {
 	Median   time.Duration `json:"median_ns"` // of the fit; 0 without one
 	P99      time.Duration `json:"p99_ns"`
 	Distance float64       `json:"distance"`
-	Critical float64       `json:"critical"` // a smaller distance says nothing against the fit
+	Critical float64       `json:"critical"`      // a smaller distance says nothing against the fit
 	Why      string        `json:"why,omitempty"` // there is no fit
 }
 

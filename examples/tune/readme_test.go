@@ -1,18 +1,20 @@
-package cli_test
+package main
 
 import (
+	"bytes"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 )
 
 // TestTheReadmeShowsWhatTheProgramPrints runs what the README shows. A line of "..." stands for lines that it leaves out.
 func TestTheReadmeShowsWhatTheProgramPrints(t *testing.T) {
-	text, err := os.ReadFile("../../README.md")
+	text, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Chdir("../..")
+	program := build(t)
 	shown := 0
 	for block := range strings.SplitSeq(string(text), "```\n") {
 		command, output, ok := strings.Cut(block, "\n")
@@ -21,10 +23,13 @@ func TestTheReadmeShowsWhatTheProgramPrints(t *testing.T) {
 			continue
 		}
 		shown++
-		got := drive(t, words(command)...)
-		rest := got.stdout + got.stderr
+		var stdout, stderr bytes.Buffer
+		cmd := exec.CommandContext(t.Context(), program, words(command)...)
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		_ = ended(t, cmd.Run()) // what it complains of is part of what is shown
+		rest := stdout.String() + stderr.String()
 		if strings.HasPrefix(command, "learn") {
-			rest = got.stderr + got.stdout
+			rest = stderr.String() + stdout.String()
 		}
 		for part := range strings.SplitSeq(output, "...\n") {
 			_, after, found := strings.Cut(rest, part)
