@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -50,10 +51,16 @@ func (p Program) Run(ctx context.Context, args []string) int {
 		return codeMissed
 	}
 	for line := range strings.SplitSeq(strings.TrimSpace(err.Error()), "\n") {
-		fmt.Fprintln(p.Stderr, "tune:", told(errors.New(line)))
+		if !placed.MatchString(line) { // others go as they are, for editors and CI to find the place
+			line = "tune: " + told(errors.New(line))
+		}
+		fmt.Fprintln(p.Stderr, line)
 	}
 	return codeBad
 }
+
+// placed matches a message that begins with a place in a file, as compilers write it.
+var placed = regexp.MustCompile(`^.*\S:\d+:\d+: `)
 
 // told returns an error's text without the name of the package that it comes from.
 func told(err error) string {

@@ -219,12 +219,12 @@ func TestWhatIsWrongIsTold(t *testing.T) {
 		{"an unknown flag", []string{"run", "default", "outage", "--gat", "x"}, []string{"tune: unknown flag: --gat"}},
 		{"too few arguments", []string{"run", "default"}, []string{"tune: tune run: got 1 arguments, want 2: POLICY, SCENARIO"}},
 		{"every mistake of a file, with its place", []string{"run", bad, "outage"}, []string{
-			"tune: " + bad + ":2:1: ", "tune: " + bad + ":5:14: profiles.timeout.initial is 200: want a duration with its unit",
+			bad + ":2:1: ", bad + ":5:14: profiles.timeout.initial is 200: want a duration with its unit",
 		}},
 		{"all inputs at once", []string{"compare", bad, "defaults", storm, "--gate", "succes >= 1", "--gate", "success > 2"}, []string{
-			"tune: " + bad + ":2:1: ", "tune: " + bad + ":5:14: ",
+			bad + ":2:1: ", bad + ":5:14: ",
 			`tune: there is no policy "defaults": want a file, or one of default, interactive, batch, agent; did you mean "default"?`,
-			"tune: " + storm + ":4:11: traffic[0].rate is -1: ",
+			storm + ":4:11: traffic[0].rate is -1: ",
 			`tune: --gate: gate "succes >= 1": "succes" is no metric: want one of success, `, `tune: --gate: gate "success > 2": "2" is no value of success: `,
 		}},
 		{"one mistake once", []string{"compare", "defaults", "defaults", small}, []string{"tune: there is no policy"}},

@@ -48,7 +48,10 @@ as often as --steps says, and takes it that more traffic never helps.`,
 			factor, err := p.Runner.Limit(cmd.Context(), in.Scenario, in.Sets[0], in.Gates, least, most, steps)
 			m.stop()
 			if cmd.Context().Err() != nil {
-				return fmt.Errorf("the load can be multiplied by %g at least, as far as it is known; %s", factor, m.state())
+				if factor == 0 {
+					return fmt.Errorf("nothing is known of the limit; %s", m.state())
+				}
+				return fmt.Errorf("the limit is between %g and %g times the traffic; %s", factor, most, m.state())
 			}
 			if err != nil {
 				return err

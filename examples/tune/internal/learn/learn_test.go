@@ -283,3 +283,28 @@ func TestTheDistanceTellsABadFit(t *testing.T) {
 		t.Errorf("got %s, %v, and %s, %v", good.Grade(), good.Distance, bad.Grade(), bad.Distance)
 	}
 }
+
+// Whatever is in a log, each line is one of its counts, and what is learned of it is a time.
+func FuzzRead(f *testing.F) {
+	f.Add([]byte(`{"time":"2026-01-01T00:00:00Z","msg":"attempt failed, trying again","host":"a","attempt":1,"kind":"token_refresh_in_progress","duration":5,"pause":9}
+{"time":"2026-01-01T00:00:00.1Z","msg":"call succeeded after retries","host":"a","attempts":2,"kind":"unclassified","duration":100000005,"waited":9}`))
+	f.Add([]byte(`{"trail":{"Attempts":2,"Records":[{"Status":409,"Verdict":{"Kind":"token_refresh_in_progress"},"Duration":-5,"Pause":6},{"Status":200}],"Waited":-1}}`))
+	f.Add([]byte("{\n\n\x00"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		l, err := learn.Read(t.Context(), bytes.NewReader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rest := l.Lines - l.Foreign - l.NotJSON - l.TooLong; rest < 0 || rest > l.Ours+l.Trails {
+			t.Errorf("%d lines: %d ours, %d trails, %d foreign, %d no JSON, %d too long", l.Lines, l.Ours, l.Trails, l.Foreign, l.NotJSON, l.TooLong)
+		}
+		for _, s := range []*learn.Series{&l.Holds, &l.Latency, &l.Waits} {
+			if q := s.Quantile(0); s.Count() > 0 && q <= 0 {
+				t.Errorf("%d times, the least of which is %s", s.Count(), q)
+			}
+			if fit, err := s.Fit(); err == nil && (fit.Median <= 0 || math.IsNaN(fit.Distance)) {
+				t.Errorf("got %+v", fit)
+			}
+		}
+	})
+}

@@ -108,3 +108,19 @@ func TestCombinationsDoNotOverflow(t *testing.T) {
 		t.Errorf("got %d", n)
 	}
 }
+
+// Whatever is asked for, there are as many values as a range says, and none is empty.
+func FuzzParse(f *testing.F) {
+	for _, text := range []string{"a=1,2", "a=1s..2s:3", "a=0.1..0.5:3", "a=..:"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		a, err := vary.Parse(text)
+		if err != nil {
+			return
+		}
+		if a.Path == "" || len(a.Values) == 0 || slices.Contains(a.Values, "") {
+			t.Errorf("%q: got %q", text, a)
+		}
+	})
+}
