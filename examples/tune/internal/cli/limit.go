@@ -78,7 +78,7 @@ as often as --steps says, and takes it that more traffic never helps.`,
 	cmd.Flags().BoolVar(&json, "json", false, "print JSON and nothing else to standard output")
 	cmd.Flags().Float64Var(&least, "from", 0.5, "the least `factor`")
 	cmd.Flags().Float64Var(&most, "to", 4, "the greatest `factor`")
-	cmd.Flags().IntVar(&steps, "steps", 6, "`how` often the interval is halved")
+	cmd.Flags().IntVar(&steps, "steps", 6, "halve the interval `n` times")
 	return cmd
 }
 

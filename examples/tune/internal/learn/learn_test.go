@@ -86,9 +86,9 @@ func fits(t *testing.T, what string, s *learn.Series, want simulate.Delay, share
 }
 
 // What the simulator was told comes back from what the chain has logged of it: holds within 15 %, since a lock is older than its
-// first refusal by 1/20 s on average, ends between two requests, and 80 samples are few for a 99th percentile; latencies within 10 %.
+// first refusal by 1/20 s on average, ends between two requests, and 60 samples are few for a 99th percentile; latencies within 10 %.
 func TestWhatWasSimulatedIsLearned(t *testing.T) {
-	const n = 80
+	const n = 60
 	ungated := policy.Default()
 	ungated.Gate = policy.Gate{}
 	for name, set := range map[string]policy.Set{"with a gate": policy.Default(), "each call for itself": ungated} {
