@@ -1,7 +1,15 @@
-// Package report writes what a simulation came to as a page of HTML.
+// Package report writes what a simulation came to as one HTML file, which needs nothing besides itself: no network, no other file.
+//
+// The charts are drawn by Apache ECharts, which is part of the file. A Content-Security-Policy in it lets no other script run and
+// nothing be loaded, so that a name or a text with markup in it stays a text.
 package report
 
 import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed" // for the page and its scripts
+	"encoding/base64"
+	"fmt"
 	"html/template"
 	"io"
 
@@ -9,38 +17,72 @@ import (
 	"github.com/steadytrip/steadytrip/transport/simulate"
 )
 
-// Report is what a report shows. Sections without data are left out.
+// Report is what a report shows. A section without data is left out.
 type Report struct {
 	Title      string
 	Scenario   simulate.Scenario
-	Runs       []Run // one, or two to be compared
-	Comparison *simulate.Comparison
-	Trials     []simulate.Trial // of a search
-	Front      []simulate.Trial
-	Current    string    // the name of the candidate that is the policy at hand
-	Axes       [2]string // the two metrics of the search's plot: x, y
-	Gates      []simulate.Gate
-	Missed     []string // a line for each gate that was missed
+	Runs       []Run                // one, or two that are compared
+	Comparison *simulate.Comparison // of the two runs; nil: what simulate.Compare says of them
+	Trials     []simulate.Trial     // of a search
+	Front      []simulate.Trial     // those of them that no other one beats
+	Current    string               // the name of the trial that is the policy at hand
+	Axes       [2]string            // the metrics of the plot of the search: x and y
+	Gates      []simulate.Gate      // what was asked for
+	Missed     []string             // the gates that were missed, a line each
 }
 
-// Run is a policy and what it came to.
+// Run is a policy and what came of it.
 type Run struct {
 	Name   string
 	Set    policy.Set
 	Result simulate.Result
 }
 
-var page = template.Must(template.New("page").Parse(`<!doctype html>
-<meta charset="utf-8">
-<title>{{.Title}}</title>
-<h1>{{.Title}}</h1>
-{{range .Missed}}<p>{{.}}</p>
-{{end}}{{range .Runs}}<h2>{{.Name}}</h2>
-<pre>{{if .Result.Played}}{{.Result}}{{end}}
-{{.Set}}</pre>
-{{end}}{{with .Comparison}}<pre>{{.}}</pre>
-{{end}}{{range .Front}}<p>{{.Name}}</p>
-{{end}}`))
+var (
+	//go:embed page.html
+	pageText string
 
-// Write writes the report.
-func Write(w io.Writer, r Report) error { return page.Execute(w, r) }
+	//go:embed charts.js
+	drawing string
+
+	// From dist of the npm package echarts 6.1.0, with its licenses beside it. It is the build with the common charts.
+	//
+	//go:embed echarts/echarts.common.min.js
+	library string
+
+	//go:embed echarts/NOTICE
+	notice string
+
+	//go:embed echarts/LICENSE-zrender
+	licenseZRender string
+
+	//go:embed echarts/LICENSE-d3
+	licenseD3 string
+)
+
+var pageTemplate = template.Must(template.New("page").Parse(pageText))
+
+// Write writes the report. The same report is the same bytes. Nothing is written if there is an error other than the writer's.
+func Write(w io.Writer, r Report) error {
+	p, err := newPage(r)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := pageTemplate.Execute(&b, p); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	_, err = b.WriteTo(w)
+	return err
+}
+
+// contentPolicy lets the two scripts of the page run and no other one, and lets nothing be loaded. Styles may stand in the page,
+// since ECharts sets them on its elements.
+func contentPolicy() string {
+	source := func(script string) string {
+		sum := sha256.Sum256([]byte(script))
+		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+	}
+	return "default-src 'none'; script-src " + source(library) + " " + source(drawing) +
+		"; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+}

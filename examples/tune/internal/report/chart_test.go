@@ -1,0 +1,126 @@
+package report
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/steadytrip/steadytrip/policy"
+	"github.com/steadytrip/steadytrip/transport/simulate"
+)
+
+func TestAScheduleEndsWithTheCall(t *testing.T) {
+	p := policy.Profile{Retries: 5, Initial: time.Second, Max: 4 * time.Second, Multiplier: 2, Jitter: 0.5}
+	full, immediate := p, p
+	full.Jitter = policy.FullJitter
+	immediate.Immediate, immediate.Jitter = true, 0
+	const s = time.Second
+	for _, c := range []struct {
+		name string
+		policy.Profile
+		n      int
+		bounds []bound
+		want   []moment
+	}{
+		{"jitter adds up", p, 10, nil, []moment{{s, s / 2, s, 3 * s / 2}, {2 * s, 3 * s / 2, 3 * s, 9 * s / 2}, {4 * s, 7 * s / 2, 7 * s, 21 * s / 2}, {4 * s, 11 * s / 2, 11 * s, 33 * s / 2}, {4 * s, 15 * s / 2, 15 * s, 45 * s / 2}}},
+		{"full jitter may be none at all", full, 2, nil, []moment{{s, 0, s, s}, {2 * s, 0, 3 * s, 3 * s}}},
+		{"the first one may be at once", immediate, 2, nil, []moment{{}, {s, s, s, s}}},
+		{"the number of attempts ends it", p, 1, nil, []moment{{s, s / 2, s, 3 * s / 2}}},
+		{"the nearest bound ends it", p, 10, []bound{{"a", 3 * s}, {"b", 20 * s}}, []moment{{s, s / 2, s, 3 * s / 2}}},
+		{"jitter does not pass the bound", p, 10, []bound{{"a", 4 * s}}, []moment{{s, s / 2, s, 3 * s / 2}, {2 * s, 3 * s / 2, 3 * s, 4 * s}}},
+		{"no retries", policy.Profile{}, 10, nil, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := schedule(c.Profile, c.n, c.bounds); !reflect.DeepEqual(got, c.want) {
+				t.Errorf("got  %v\nwant %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestNumbersAreThoseOfOneTimeThatTheScenarioWasPlayed(t *testing.T) {
+	r := result()
+	r.Played = 4
+	points := rows(r, count(func(s simulate.Second) float64 { return float64(s.Sent) }))
+	if len(points) != 5 || *points[0].Y != 3 || points[4].X != 4 || *points[4].Y != 3 {
+		t.Errorf("got %+v, want 12/4 in each second, and an end of the last one", points)
+	}
+	r.Timeline[1].Succeeded, r.Timeline[1].Failed = 0, 0
+	points = rows(r, successOf)
+	if *points[0].Y != 0.7778 || points[1].Y != nil {
+		t.Errorf("got %v and %v, want 7 of 9, and a gap", *points[0].Y, points[1].Y)
+	}
+}
+
+func TestAPointOfTheSearchIsInOneSeries(t *testing.T) {
+	trial := func(name string, attempts int, success float64, missed error) simulate.Trial {
+		r := simulate.Result{Calls: 10, Attempts: attempts, Success: success}
+		return simulate.Trial{Candidate: simulate.Candidate{Name: name}, Result: r, Missed: missed}
+	}
+	miss := simulate.Result{}.Check(gates(t, "success >= 99%"))
+	all := []simulate.Trial{
+		trial("best", 10, 1, nil), trial("equal", 10, 1, nil), trial("cheap", 5, 0.5, miss), trial("dear", 20, 1, nil), trial("bad", 20, 0.2, miss),
+		trial("mine", 15, 0.9, miss), {Candidate: simulate.Candidate{Name: "not measured"}},
+	}
+	front, err := simulate.Front(all, "attempts", "success")
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := metricOf("attempts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, err := metricOf("success")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := Report{Trials: all, Front: front, Current: "mine", Gates: gates(t, "success >= 99%")}
+	c := searchChart(r, plane{x, y})
+	got := make(map[string][]string)
+	for _, s := range c.Series {
+		for _, p := range s.Points {
+			got[s.Name] = append(got[s.Name], p.Text[0])
+		}
+	}
+	want := map[string][]string{
+		"best trade-offs (Pareto front)":  {"cheap", "best"},
+		"on the front, but misses a gate": {"cheap"},
+		"others that meet the gates":      {"dear"},
+		"others that miss a gate":         {"bad"},
+		"the policy at hand":              {"mine"},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	if len(c.Marks) != 1 || c.Marks[0].At != 0.99 || !c.Marks[0].Y {
+		t.Errorf("got %+v, want a line for the gate", c.Marks)
+	}
+	table := candidates(r, plane{x, y})
+	if len(table) != 3 || table[1].Name != "best" || table[1].Same != 1 || !table[2].Current || table[2].Front {
+		t.Errorf("got %+v, want cheap, best with one of the same, and mine", table)
+	}
+}
+
+func TestFactsSayWhatAScenarioIs(t *testing.T) {
+	for _, s := range simulate.Ready() {
+		for _, f := range facts(s) {
+			if len(f.Lines) == 0 {
+				t.Errorf("%s: nothing is said of %s", s.Name, f.Name)
+			}
+		}
+	}
+}
+
+func TestTimesAreShort(t *testing.T) {
+	for _, c := range []struct {
+		d    time.Duration
+		want string
+	}{
+		{0, "0s"}, {1234 * time.Nanosecond, "1.23µs"}, {12345 * time.Microsecond, "12.3ms"}, {2455500 * time.Microsecond, "2.46s"},
+		{time.Minute, "1m"}, {90 * time.Second, "1m30s"}, {2 * time.Hour, "2h"}, {10 * time.Second, "10s"}, {70 * time.Minute, "1h10m"},
+	} {
+		if got := short(c.d); got != c.want {
+			t.Errorf("%d: got %s, want %s", c.d, got, c.want)
+		}
+	}
+}
