@@ -24,8 +24,9 @@ type Budget struct {
 type Bucket struct {
 	budget Budget
 	tokens float64
-	slots  [slots]int64 // requests by tenth of the window
-	slot   int64        // the number of the tenth that is being counted
+	slots  [slots]int64  // requests by tenth of the window
+	slot   int64         // the number of the tenth that is being counted
+	last   time.Duration // the latest moment that the caller has brought
 }
 
 const slots = 10
@@ -66,8 +67,11 @@ func (b *Bucket) Spend(cost float64, now time.Duration) bool {
 func (b *Bucket) Refund(cost float64) { b.tokens = min(b.tokens+max(cost, 0), b.Capacity()) }
 
 // SetBudget makes the bucket follow another budget. It keeps its tokens, and the traffic that it has counted, evenly spread: all of it
-// for a longer window, as large a part of it as the window is for a shorter one.
+// for a longer window, as large a part of it as the window is for a shorter one. One that had no budget starts with Min.
 func (b *Bucket) SetBudget(budget Budget) {
+	if !b.budget.Enabled() {
+		b.tokens = max(b.tokens, budget.Min)
+	}
 	if b.budget.Window != budget.Window {
 		b.respread(b.budget.tenth(), budget.tenth())
 	}
@@ -80,7 +84,7 @@ func (b *Bucket) respread(from, to time.Duration) {
 		n += c
 	}
 	n = int64(float64(n) * min(1, float64(to)/float64(from)))
-	b.slot = int64((time.Duration(b.slot+1)*from - 1) / to) // the tenths end together
+	b.slot = int64(b.last / to) // not one to come: it would be counted in until then
 	for i := range int64(slots) {
 		b.slots[(b.slot+1+i)%slots] = n*(i+1)/slots - n*i/slots
 	}
@@ -105,6 +109,7 @@ func (b *Bucket) count(now time.Duration) {
 
 // turn moves the window on to now. A clock that goes backwards leaves it where it is.
 func (b *Bucket) turn(now time.Duration) {
+	b.last = max(b.last, now)
 	slot := int64(now / b.budget.tenth())
 	if slot-b.slot >= slots {
 		b.slots = [slots]int64{}

@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -160,5 +161,33 @@ func TestBucketFollowsAnotherBudget(t *testing.T) {
 				t.Errorf("a capacity of %v half a window later, want about %v", got, tc.later)
 			}
 		})
+	}
+}
+
+// A window may become much shorter than a tenth of the one before.
+func TestTrafficExpiresByAMuchShorterWindow(t *testing.T) {
+	for _, before := range []time.Duration{time.Hour, 1000 * time.Hour, math.MaxInt64} {
+		b := policy.Budget{Ratio: 0.1, Min: 3, Window: before}.Bucket()
+		b.Success(sec)
+		b.SetBudget(standardBudget())
+		for n := range 60 * 100 { // a hundred in a second
+			b.Success(2*sec + time.Duration(n)*sec/100)
+		}
+		if got := b.Capacity(); got != 100 {
+			t.Errorf("after a window of %s: a capacity of %v at 100 requests a second, want 100", before, got)
+		}
+	}
+}
+
+func TestBucketWithoutABudgetStartsFullOnceThereIsOne(t *testing.T) {
+	b := policy.Budget{}.Bucket()
+	b.SetBudget(standardBudget())
+	if got := b.Tokens(); got != 3 {
+		t.Errorf("%v tokens, want the 3 to start with", got)
+	}
+	b.Spend(2, 0)
+	b.SetBudget(policy.Budget{Ratio: 0.2, Min: 5, Window: 10 * sec})
+	if got := b.Tokens(); got != 1 {
+		t.Errorf("%v tokens under another budget, want the 1 there was", got)
 	}
 }
