@@ -168,15 +168,20 @@ func (b *backend) take(begin time.Duration, work, luck float64) time.Duration {
 	work *= b.slower(begin)
 	end := begin
 	if b.Rate > 0 {
-		end += time.Duration(work * float64(time.Second) / b.Rate)
+		end = later(end, work*float64(time.Second)/b.Rate)
 		b.free = end
 	}
-	end += time.Duration(work * float64(b.Latency.Quantile(luck)))
+	end = later(end, work*float64(b.Latency.Quantile(luck)))
 	if len(b.workers) > 0 {
 		b.workers[0] = end
 		heap.Fix(&b.workers, 0)
 	}
 	return end
+}
+
+// later returns t, at most maxTime, and so many nanoseconds, but maxTime at most.
+func later(t time.Duration, nanos float64) time.Duration {
+	return min(t+time.Duration(min(nanos, float64(maxTime))), maxTime)
 }
 
 // running returns when something that could begin then does: not before the backend runs.
