@@ -1,11 +1,27 @@
 package simulate
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/steadytrip/steadytrip/policy"
 )
+
+func TestClientsThatWaitForNothingAreStopped(t *testing.T) {
+	p, err := policy.New(policy.Set{MaxAttempts: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := Scenario{Duration: 24 * time.Hour, Traffic: []Traffic{{Kind: Closed, Clients: 2}}}
+	w, err := On(t).play(t.Context(), s, p, 0, 1000)
+	if err == nil || !strings.Contains(err.Error(), "more than 10000000 calls") {
+		t.Errorf("%v; want it to say that there are too many calls", err)
+	}
+	if n := len(w.calls); n > 1010 {
+		t.Errorf("%d calls, want about a thousand", n)
+	}
+}
 
 func TestABackendThatTakesForeverNeverAnswers(t *testing.T) {
 	long := Delay{Median: longestRun}

@@ -3,6 +3,7 @@ package simulate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -150,6 +151,9 @@ func (c *call) run() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.calls = append(w.calls, c)
+	if len(w.calls) > w.most { // a client that waits for nothing, such as one that a breaker refuses, calls a lot
+		w.abort(fmt.Errorf("simulate: there are more than %d calls: want less time, or clients that think", mostCalls))
+	}
 	if c.good {
 		w.good++
 	}

@@ -35,6 +35,7 @@ type world struct {
 	calls   []*call // that have ended
 	good    int     // of them
 	samples []sample
+	most    int   // how many of them there may be
 	fault   error // that ended the simulation; the first
 }
 
@@ -109,6 +110,10 @@ func (w *world) guard(part func()) {
 func (w *world) fail(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.abort(err)
+}
+
+func (w *world) abort(err error) {
 	if w.fault == nil {
 		w.fault = err
 	}
