@@ -1,6 +1,8 @@
 package simulate
 
 import (
+	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -45,5 +47,36 @@ func TestABackendThatTakesForeverNeverAnswers(t *testing.T) {
 				t.Errorf("%d of %d calls succeed, want none of about 20", r.Succeeded, r.Calls)
 			}
 		})
+	}
+}
+
+func TestTokensOfHugeBudgetsAreANumber(t *testing.T) {
+	p := policy.Default()
+	p.Budget.Min = math.MaxFloat64
+	r := Run(t, Scenario{Duration: 2 * time.Second, Processes: 2, Repeat: 2, Traffic: []Traffic{{Kind: Open, Rate: 20}}}, p)
+	if _, err := json.Marshal(r); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAttemptsAreInFlightAtTheStartOfASecond(t *testing.T) {
+	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+	w := &world{scenario: Scenario{Duration: 5 * time.Second}, backend: &backend{}}
+	w.calls = []*call{{end: ms(4500), tries: []try{
+		{begin: 0, end: ms(900)}, {begin: ms(900), end: ms(1000)}, {begin: ms(500), end: ms(2500)}, {begin: ms(1500), end: ms(4500)}, {begin: ms(4200)},
+	}}}
+	w.samples = []sample{{open: 1}, {held: 2, tokens: 3}}
+	rec := record{}
+	rec.add(w)
+	rec.add(w)
+	var flying []int
+	for _, row := range rec.timeline() {
+		flying = append(flying, row.InFlight)
+	}
+	if got, want := flying, []int{0, 4, 4, 2, 2}; len(got) != len(want) || [5]int(got) != [5]int(want) {
+		t.Errorf("in flight: %v, want %v", got, want)
+	}
+	if rows := rec.timeline(); rows[0].Open != 2 || rows[1].Held != 4 || rows[1].Tokens != 6 {
+		t.Errorf("%+v, want what both plays saw", rows[:2])
 	}
 }

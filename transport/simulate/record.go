@@ -7,19 +7,21 @@ import (
 )
 
 // record is what was noted, each time that the scenario was played.
-type record struct{ plays []play }
+type record struct {
+	plays   []play
+	samples []sample // sums of those of all plays
+}
 
 // play is one time that the scenario was played.
 type play struct {
 	calls    []*call // in the order of their sources and numbers
-	samples  []sample
 	faults   []window
 	from, to time.Duration // the faults that do not last for all of the time; to is 0 if they do not end
 	end      time.Duration // when calls began no more
 }
 
 func (r *record) add(w *world) {
-	p := play{calls: w.calls, samples: w.samples, faults: w.backend.faults, end: w.scenario.Duration}
+	p := play{calls: w.calls, faults: w.backend.faults, end: w.scenario.Duration}
 	slices.SortFunc(p.calls, func(a, b *call) int {
 		return cmp.Or(cmp.Compare(a.source, b.source), cmp.Compare(a.number, b.number))
 	})
@@ -35,6 +37,12 @@ func (r *record) add(w *world) {
 		p.to = 0
 	}
 	r.plays = append(r.plays, p)
+	for i, one := range w.samples {
+		if i == len(r.samples) {
+			r.samples = append(r.samples, sample{})
+		}
+		r.samples[i].plus(one)
+	}
 }
 
 // each yields all calls, with the time in which they were made.

@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"math"
 	"time"
 
 	"github.com/steadytrip/steadytrip/transport"
@@ -53,8 +54,17 @@ func (s *sample) add(snap transport.Snapshot) {
 		s.waiting += g.Waiting
 	}
 	for _, b := range snap.Budgets {
-		s.tokens += b.Tokens
+		s.tokens = min(s.tokens+b.Tokens, math.MaxFloat64)
 	}
+}
+
+// plus adds what another one counted.
+func (s *sample) plus(o sample) {
+	s.open += o.open
+	s.halfOpen += o.halfOpen
+	s.held += o.held
+	s.waiting += o.waiting
+	s.tokens = min(s.tokens+o.tokens, math.MaxFloat64)
 }
 
 func (w *world) progress() Progress {

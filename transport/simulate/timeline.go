@@ -29,23 +29,23 @@ func (r *record) timeline() []Second {
 			if t.cause.tooMany() {
 				rows[secondOf(t.end)].Refused++
 			}
-			for i := secondOf(t.begin) + 1; i < length && time.Duration(i)*second <= t.end; i++ {
-				rows[i].InFlight++
+			// What changes from one second to the next; the sums come below.
+			if from, to := secondOf(t.begin)+1, secondOf(t.end)+1; from < to {
+				rows[from].InFlight++
+				if to < length {
+					rows[to].InFlight--
+				}
 			}
 		}
 	})
-	for _, p := range r.plays {
-		for i, s := range p.samples {
-			if i >= length {
-				break
-			}
-			row := &rows[i]
-			row.Open += s.open
-			row.HalfOpen += s.halfOpen
-			row.Held += s.held
-			row.Waiting += s.waiting
-			row.Tokens += s.tokens
-		}
+	under := 0
+	for i := range rows {
+		under += rows[i].InFlight
+		rows[i].InFlight = under
+	}
+	for i, s := range r.samples[:min(len(r.samples), length)] {
+		row := &rows[i]
+		row.Open, row.HalfOpen, row.Held, row.Waiting, row.Tokens = s.open, s.halfOpen, s.held, s.waiting, s.tokens
 	}
 	return rows
 }
