@@ -23,7 +23,7 @@ import (
 // two files differ where the sets do. YAML comes with a comment for each part.
 //
 // A set that is not valid is refused with the error of its Validate, and so is what a file cannot hold: a [policy.Profile] with a
-// BackOff function, a number that is none, a negative duration where nothing uses it. Safe for concurrent use.
+// BackOff function, a number that is none, a negative duration where nothing uses it, more than [MaxSize]. Safe for concurrent use.
 func Marshal(set policy.Set, format Format) ([]byte, error) {
 	if err := set.Validate(); err != nil {
 		return nil, err
@@ -43,6 +43,9 @@ func Marshal(set policy.Set, format Format) ([]byte, error) {
 			writeYAML(&b, &node{form: mapping, members: []member{m}}, "\n")
 			b.WriteByte('\n')
 		}
+	}
+	if b.Len() > MaxSize {
+		return nil, fmt.Errorf("policyfile: the text of the set has %d bytes, which a file cannot hold: want at most %d", b.Len(), MaxSize)
 	}
 	return []byte(b.String()), nil
 }

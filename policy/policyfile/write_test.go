@@ -270,3 +270,27 @@ func TestFormatOf(t *testing.T) {
 		}
 	}
 }
+
+// What Marshal returns, Parse takes: up to the last byte that a file may have.
+func TestMarshalRefusesWhatIsTooLongForAFile(t *testing.T) {
+	named := func(n int) policy.Set {
+		return changed(policy.Default(), func(s *policy.Set) { s.Breakers[0].Name = strings.Repeat("x", n) })
+	}
+	for _, format := range formats {
+		short, err := policyfile.Marshal(named(1), format)
+		if err != nil {
+			t.Fatal(err)
+		}
+		longest := policyfile.MaxSize - len(short) + 1
+		if _, err := policyfile.Marshal(named(longest+1), format); err == nil || !strings.Contains(err.Error(), "want at most 1048576") {
+			t.Errorf("%s: a byte too many: %v", format, err)
+		}
+		data, err := policyfile.Marshal(named(longest), format)
+		if err != nil || len(data) != policyfile.MaxSize {
+			t.Fatalf("%s: %d bytes, %v; want %d", format, len(data), err, policyfile.MaxSize)
+		}
+		if _, err := policyfile.Parse("x."+format.String(), data); err != nil {
+			t.Errorf("%s: %v", format, err)
+		}
+	}
+}
