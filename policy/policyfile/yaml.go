@@ -98,12 +98,13 @@ func fromYAML(y *yaml.Node) *node {
 	return n
 }
 
-// unprintable returns where the first character is that YAML does not allow (YAML 1.2.2, section 5.1).
+// unprintable returns where the first character is that YAML does not allow (YAML 1.2.2, section 5.1), or that ended a line
+// in YAML 1.1: the library goes by that, editors do not, and a comment could end unseen.
 func unprintable(data []byte) (position, bool) {
 	for i, r := range string(data) {
 		switch {
-		case r == '\t', r == '\n', r == '\r', r == 0x85:
-		case r < ' ', r >= 0x7f && r < 0xa0, r == 0xfffe, r == 0xffff:
+		case r == '\t', r == '\n', r == '\r':
+		case r < ' ', r >= 0x7f && r < 0xa0, r == 0x2028, r == 0x2029, r == 0xfffe, r == 0xffff:
 			return newCursor(data).position(i), true
 		}
 	}
