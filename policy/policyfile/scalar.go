@@ -125,10 +125,10 @@ func parseWhole(n *node, v reflect.Value) (string, bool) {
 	}
 	i, err := strconv.ParseInt(n.text, 10, strconv.IntSize)
 	if err != nil {
-		const exact = 1 << 53 // beyond that a float is not every whole number
+		const exact = 1 << 53 // from there on a float is not every whole number
 		f, err := strconv.ParseFloat(n.text, 64)
 		switch {
-		case err != nil || math.Abs(f) > min(exact, math.MaxInt):
+		case err != nil || math.Abs(f) >= min(exact, math.MaxInt):
 			return "a whole number that is not as large", false
 		case f != math.Trunc(f):
 			return "", false
