@@ -59,6 +59,57 @@ func TestSetPolicyCountsOn(t *testing.T) {
 	})
 }
 
+// What comes of a request goes by the rule of the moment, not by that of its start.
+func TestSetPolicyWhileARequestIsUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrowd(t, oneKey, func(s *policy.Set) { s.Breakers = append(s.Breakers, policy.OutageBreaker()) })
+		c.set(answer(503, ""))
+		check(t, "an outage", c.send(t.Context(), backend).end(), "503 at 0s")
+		c.set(transporttest.After(time.Second, answer(503, "")))
+		under := c.send(t.Context(), backend)
+		follow(t, c.shared, func(s *policy.Set) { s.Breakers[1].Failures = 2 })
+		check(t, "the second failure", under.end(), "503 at 1s")
+		check(t, "the next", c.send(t.Context(), backend).end(), "refused at 1s")
+	})
+}
+
+// While there is no budget nothing is spent, and a budget that shrinks takes its tokens along only as far as they go.
+func TestSetPolicyBetweenBudgetAndNone(t *testing.T) {
+	s := transport.NewShared(nil, oneKey)
+	rt := newChain(t, transporttest.Fail(transporttest.ErrReset), transport.Config{Shared: s})
+	spend := func() int {
+		_, err := exchange(rt, newRequest(t, "GET", backend, ""))
+		return transport.TrailOf(nil, err).Attempts
+	}
+	follow(t, s, func(s *policy.Set) {
+		s.Budget = policy.Budget{}
+		s.Profiles[classify.Network] = policy.Profile{Retries: 20, Initial: 1, Max: 1, Multiplier: 1, Cost: 1}
+		delete(s.Profiles, classify.Timeout)
+		delete(s.Profiles, classify.ConnectionLost)
+	})
+	for _, tc := range []struct {
+		budget policy.Budget
+		want   int // attempts
+	}{
+		{policy.Budget{}, 21},
+		{policy.Budget{Ratio: 0.1, Min: 100, Window: time.Hour}, 21}, // 80 tokens are left
+		{policy.Budget{}, 21},
+		{policy.Budget{Ratio: 0.1, Min: 10, Window: time.Minute}, 11},
+		{policy.Budget{Ratio: 0.1, Min: 10, Window: time.Hour}, 1},
+		{policy.Budget{}, 21},
+	} {
+		follow(t, s, func(s *policy.Set) { s.Budget = tc.budget })
+		for _, b := range s.Snapshot().Budgets {
+			if b.Capacity != tc.budget.Min || b.Tokens > b.Capacity {
+				t.Errorf("%+v of %+v, want no more tokens than its capacity", b, tc.budget)
+			}
+		}
+		if got := spend(); got != tc.want {
+			t.Errorf("%d attempts with %+v, want %d", got, tc.budget, tc.want)
+		}
+	}
+}
+
 func TestSetPolicyLetsGoOfBreakersThatAreGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrowd(t, oneKey, holding(5*time.Second))
@@ -98,6 +149,9 @@ func TestSetPolicyDuringAProbe(t *testing.T) {
 				probe := c.send(t.Context(), backend)
 				follow(t, c.shared, tc.change)
 				check(t, "the probe", probe.end(), "200 at 2s")
+				if got := names(c.shared); got != "" { // the probe's success was counted where its slot was
+					t.Errorf("breakers in trouble after the probe: %s, want none", got)
+				}
 				c.set(ok)
 				check(t, "after it", c.send(t.Context(), backend).end(), tc.after)
 				if got := names(c.shared); got != "" {
