@@ -147,6 +147,7 @@ var mistakes = []struct{ name, text, want string }{
 			`4:55: breakers[0].probes is 99999999999999999999: want a whole number that is not as large` + "\n" +
 			`4:85: breakers[0].window is 2.5: want a whole number, such as 3` + "\n" +
 			`4:98: breakers[0].jitter is "0.1": want a number, without quotes`},
+	{"a tag without a name", "max_attempts: ! 3", "1:15: max_attempts is tagged !: want the value alone: the field says what it is"},
 	{"a number that would be rounded", "max_attempts: 9007199254740993.0", "1:15: max_attempts is 9007199254740993.0: want a whole number that is not as large"},
 	{"numbers beyond all bounds", "budget: {min: 1e999, ratio: .inf}", "1:15: budget.min is 1e999: want a number that is not as large\n" + `1:29: budget.ratio is ".inf": want a number, such as 0.5`},
 	{"words that are none", "profiles: {dial: {immediate: yes, long_hint: honor, retries: infinite, jitter: ful}, dns: {immediate: True, long_hint: wait}}",

@@ -92,7 +92,7 @@ func fromYAML(y *yaml.Node) *node {
 	switch {
 	case y.Anchor != "":
 		n.objection = objection{"anchored as &" + clip(y.Anchor), "the value alone: aliases are not followed"}
-	case y.Style&yaml.TaggedStyle != 0:
+	case y.Style&yaml.TaggedStyle != 0 || y.Tag == "!":
 		n.objection = objection{"tagged " + clip(y.Tag), "the value alone: the field says what it is"}
 	}
 	return n

@@ -63,7 +63,7 @@ func (r *reader) read(n *yaml.Node, v reflect.Value, field string) {
 	case n.Kind == yaml.AliasNode || n.Anchor != "":
 		r.flaw(n, field, "an anchor or an alias", "the value itself")
 		return
-	case n.Style&yaml.TaggedStyle != 0:
+	case n.Style&yaml.TaggedStyle != 0 || n.Tag == "!":
 		r.flaw(n, field, "tagged", "the value alone")
 		return
 	}

@@ -60,6 +60,7 @@ func TestParseSaysWhereAFaultIs(t *testing.T) {
 		{"a mapping for a number", "s.yaml", good + "seed: {}\n", "s.yaml:4:7: seed is a mapping: want a whole number"},
 		{"a scalar for a list", "s.yaml", "duration: 1m\ntraffic: 5\n", `s.yaml:2:10: traffic is "5": want a list`},
 		{"an alias", "s.yaml", "duration: &d 1m\ntraffic:\n  - {kind: open, rate: 1, deadline: *d}\n", "s.yaml:1:11: duration is an anchor or an alias: want the value itself\ns.yaml:3:37: "},
+		{"a tag without a name", "s.yaml", good + "name: ! 5\n", "s.yaml:4:7: name is tagged: want the value alone"},
 		{"a tag", "s.yaml", good + "name: !!str 5\n", "s.yaml:4:7: name is tagged: want the value alone"},
 		{"a value out of bounds", "s.yaml", strings.Replace(good, "rate: 1", "rate: -1", 1), "s.yaml:3:24: traffic[0].rate is -1: want 0 to 1000000 in a second"},
 		{"a field that is missing, at what it is missing from", "s.yaml", good + "faults:\n  - kind: fail\n", "s.yaml:5:5: faults[0].status is 0: want 400 to 599"},
