@@ -10,31 +10,46 @@ import (
 // so that a [Profile] can be read without that package.
 type BackOff = backoff.BackOff
 
-// source returns a new source of the profile's pauses, before jitter and without the immediate retry.
-// It is nil if the profile's BackOff made none.
-func (p Profile) source() BackOff {
+// pauses is the source of a profile's pauses, before jitter and without the immediate retry: one of the user's own,
+// or the exponential one, which is part of it so that it costs no allocation.
+type pauses struct {
+	own         BackOff // nil if the profile's BackOff made none, or if there is none
+	exponential backoff.ExponentialBackOff
+}
+
+// start begins anew, as p says.
+func (s *pauses) start(p Profile) {
 	if p.BackOff == nil {
-		return p.exponential()
+		s.exponential = p.exponential()
+		s.exponential.Reset()
+		return
 	}
-	b := p.BackOff()
-	if b != nil {
-		b.Reset()
+	if s.own = p.BackOff(); s.own != nil {
+		s.own.Reset()
 	}
-	return b
+}
+
+// next returns the next pause; a negative one ends the profile.
+func (s *pauses) next(p Profile) time.Duration {
+	switch {
+	case p.BackOff == nil:
+		return s.exponential.NextBackOff()
+	case s.own == nil:
+		return backoff.Stop
+	}
+	return s.own.NextBackOff()
 }
 
 // exponential leaves out the randomness of backoff, which comes from a global generator, and its elapsed time,
 // which comes from a clock: a plan adds its own.
-func (p Profile) exponential() BackOff {
-	b := &backoff.ExponentialBackOff{
+func (p Profile) exponential() backoff.ExponentialBackOff {
+	return backoff.ExponentialBackOff{
 		InitialInterval: min(p.Initial, maxInterval),
 		Multiplier:      p.Multiplier,
 		MaxInterval:     min(p.Max, maxInterval),
 		Stop:            backoff.Stop,
 		Clock:           stopped{},
 	}
-	b.Reset()
-	return b
 }
 
 // maxInterval, some 146 years, is far enough from the greatest duration that no rounding carries backoff's

@@ -44,8 +44,9 @@ func (d Decision) Retry() bool { return d.Reason == Retrying }
 // Get one from [Policy.Plan]; the zero value is a plan of the default policy. A Plan is not safe for concurrent use.
 type Plan struct {
 	policy *Policy
-	tracks []track
-	few    [2]track // room for the tracks of most calls
+	few    [2]track // the first tracks; most calls have no others
+	used   int      // of those
+	more   []*track
 }
 
 // track is a plan's memory of one profile.
@@ -158,17 +159,33 @@ func (p *Plan) next(prof Profile, owner classify.Kind, v classify.Verdict, f Fac
 // track returns the memory of the profile that owner owns, or of the gate's; if it has none yet, the time of its first failure
 // is that of f.
 func (p *Plan) track(prof Profile, owner classify.Kind, f Facts) *track {
-	for i := range p.tracks {
-		if p.tracks[i].owner == owner && p.tracks[i].gated == f.Gated {
-			return &p.tracks[i]
+	for i := range p.few[:p.used] {
+		if t := &p.few[i]; t.owner == owner && t.gated == f.Gated {
+			return t
 		}
 	}
-	begin := max(f.Elapsed, 0)
-	if f.Gated && f.Queued {
-		begin = 0
+	for _, t := range p.more {
+		if t.owner == owner && t.gated == f.Gated {
+			return t
+		}
 	}
-	p.tracks = append(p.tracks, track{sequence: newSequence(prof), owner: owner, gated: f.Gated, begin: begin})
-	return &p.tracks[len(p.tracks)-1]
+	if p.used < len(p.few) {
+		p.used++
+		return p.few[p.used-1].enter(prof, owner, f)
+	}
+	t := new(track)
+	p.more = append(p.more, t)
+	return t.enter(prof, owner, f)
+}
+
+// enter makes t the memory of a profile whose first failure is f.
+func (t *track) enter(prof Profile, owner classify.Kind, f Facts) *track {
+	t.owner, t.gated, t.begin = owner, f.Gated, max(f.Elapsed, 0)
+	if f.Gated && f.Queued {
+		t.begin = 0
+	}
+	t.start(prof)
+	return t
 }
 
 // beyond reports whether a pause that starts now ends after the bound; a bound of 0 is none.

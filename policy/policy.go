@@ -47,7 +47,5 @@ func healedByTime(k classify.Kind) bool {
 
 // Plan returns a new plan for one call. A call needs none before its first failure.
 func (p *Policy) Plan() *Plan {
-	plan := &Plan{policy: p.orDefault()}
-	plan.tracks = plan.few[:0]
-	return plan
+	return &Plan{policy: p.orDefault()}
 }

@@ -57,7 +57,8 @@ func (p Profile) Schedule(n int) []time.Duration {
 		return nil
 	}
 	pauses := make([]time.Duration, 0, n)
-	seq := newSequence(p)
+	var seq sequence
+	seq.start(p)
 	var elapsed time.Duration
 	for len(pauses) < n {
 		pause, ok := seq.next(p)
@@ -73,22 +74,16 @@ func (p Profile) Schedule(n int) []time.Duration {
 
 // sequence is the position in a profile's pauses within one call.
 type sequence struct {
-	source  BackOff
+	pauses
 	retries int
 }
-
-func newSequence(p Profile) sequence { return sequence{source: p.source()} }
 
 // next returns the pause before the next retry, without jitter; ok is false if the source has ended.
 func (s *sequence) next(p Profile) (pause time.Duration, ok bool) {
 	if p.Immediate && s.retries == 0 {
 		return 0, true
 	}
-	if s.source == nil {
-		return 0, false
-	}
-	pause = s.source.NextBackOff()
-	if pause < 0 {
+	if pause = s.pauses.next(p); pause < 0 {
 		return 0, false
 	}
 	return pause, true
