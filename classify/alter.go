@@ -47,7 +47,8 @@ func (a *Alter) Classify(o Outcome) Verdict {
 			index = a.codes
 		}
 	}
-	r := read(decoded(o.Body, o.Header), index)
+	var r reading
+	r.read(decoded(o.Body, o.Header), index)
 	r.detail.Status = o.Status
 	r.detail.RateLimit = rateLimit(o.Header)
 
@@ -58,9 +59,9 @@ func (a *Alter) Classify(o Outcome) Verdict {
 	case refresh != nil && o.Status == http.StatusConflict && refresh(o):
 		v.Kind, v.Basis = TokenRefreshInProgress, Given
 	default:
-		v.Kind, v.Basis = alterByStatus(o, r)
+		v.Kind, v.Basis = alterByStatus(o, &r)
 	}
-	refine(&v, r)
+	refine(&v, &r)
 	v.Unprocessed = refused(v, o.Status)
 	return v
 }

@@ -31,15 +31,13 @@ type reading struct {
 // read looks into an error body: the root object, then at most two levels of "detail" or "error" when that value
 // is an object. At each level it looks for a code in "code", "error_code", "error" (a string) and "type".
 // The first code that index knows wins; else the first code at all is kept. Texts are never searched.
-func read(body []byte, index codeIndex) *reading {
-	r := &reading{}
+func (r *reading) read(body []byte, index codeIndex) {
 	r.level(objectStart(body), index, 0)
 	r.detail.body = body
-	return r
 }
 
 func (r *reading) level(object []byte, index codeIndex, depth int) {
-	var found [4]string // code, error_code, error, type
+	var found [4][]byte // code, error_code, error, type
 	var below [2][]byte // detail, error
 	for key, value := range members(object) {
 		switch string(key) {
@@ -86,9 +84,9 @@ func (r *reading) level(object []byte, index codeIndex, depth int) {
 			r.attribute(key, value)
 		}
 	}
-	r.flat = r.flat || depth == 0 && found[2] != "" && found[0] == "" && found[1] == ""
-	if found[3] == "error" && below[1] != nil {
-		found[3] = "" // it says that this is an error answer; the code is in the object beside it
+	r.flat = r.flat || depth == 0 && found[2] != nil && found[0] == nil && found[1] == nil
+	if string(found[3]) == "error" && below[1] != nil {
+		found[3] = nil // it says that this is an error answer; the code is in the object beside it
 	}
 	for _, code := range found {
 		r.consider(code, index)
@@ -104,22 +102,24 @@ func (r *reading) level(object []byte, index codeIndex, depth int) {
 }
 
 // candidate notes value if it is a code.
-func (r *reading) candidate(to *string, value []byte) {
-	if code := text(value, maxCode); code != "" {
+func (r *reading) candidate(to *[]byte, value []byte) {
+	if code := textBytes(value, maxCode); len(code) > 0 {
 		r.json = true
-		keep(to, code)
+		if *to == nil {
+			*to = code
+		}
 	}
 }
 
 // consider takes code as the answer's, if the table knows it or if there is none yet.
-func (r *reading) consider(code string, index codeIndex) {
-	if code == "" || r.known {
+func (r *reading) consider(code []byte, index codeIndex) {
+	if len(code) == 0 || r.known {
 		return
 	}
-	if row, ok := index[fold(code)]; ok {
+	if row, ok := index.find(code); ok {
 		r.code, r.row, r.known = row.Code, row, true
 	} else if r.code == "" {
-		r.code = code
+		r.code = string(code)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Code is a row of the code table: what a code in an error answer of the Alter backend means.
@@ -120,15 +121,33 @@ func (index codeIndex) with(rows []Code) (codeIndex, faults) {
 	return out, found
 }
 
+// find looks up a code as it came, in any of its spellings.
+func (index codeIndex) find(code []byte) (row Code, ok bool) {
+	var room [maxCode]byte
+	folded := room[:0]
+	for _, c := range code {
+		folded = append(folded, foldByte(c))
+	}
+	row, ok = index[string(folded)]
+	return row, ok
+}
+
 // fold maps the spellings of a code to one: lower case, "-" and space as "_". Only ASCII letters have a case here.
 func fold(code string) string {
 	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '-' || r == ' ':
-			return '_'
-		case 'A' <= r && r <= 'Z':
-			return r + 'a' - 'A'
+		if r < utf8.RuneSelf {
+			return rune(foldByte(byte(r)))
 		}
 		return r
 	}, code)
+}
+
+func foldByte(c byte) byte {
+	switch {
+	case c == '-' || c == ' ':
+		return '_'
+	case 'A' <= c && c <= 'Z':
+		return c + 'a' - 'A'
+	}
+	return c
 }

@@ -90,8 +90,11 @@ func (b *byHost) Classify(o Outcome) Verdict {
 func foldHost(host string) string {
 	host = strings.ToLower(host)
 	name, port, _ := cutPort(host)
-	if port != "" {
-		return strings.TrimSuffix(name, ".") + ":" + port
+	switch bare, dotted := strings.CutSuffix(name, "."); {
+	case port != "" && dotted:
+		return bare + ":" + port
+	case port != "":
+		return host
 	}
 	return strings.TrimSuffix(strings.Trim(name, "[]"), ".")
 }

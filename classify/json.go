@@ -131,15 +131,18 @@ func skipValue(b []byte, i int) (end int, whole bool) {
 }
 
 // text is a JSON string's value, cut to limit bytes of valid UTF-8; empty for anything but a string.
-func text(raw []byte, limit int) string {
+func text(raw []byte, limit int) string { return string(textBytes(raw, limit)) }
+
+// textBytes is text, as a part of raw where that can be.
+func textBytes(raw []byte, limit int) []byte {
 	if len(raw) < 2 || raw[0] != '"' {
-		return ""
+		return nil
 	}
 	raw = raw[1 : len(raw)-1]
 	if bytes.IndexByte(raw, '\\') >= 0 {
 		raw = unescaped(raw, limit)
 	}
-	return clip(raw, limit)
+	return clipBytes(raw, limit)
 }
 
 // unescaped decodes the escapes of a JSON string's inside, as far as limit and a character beyond.
@@ -200,12 +203,15 @@ func utf16Unit(b []byte) (rune, bool) {
 }
 
 // clip cuts b to limit bytes without splitting a character; what is not UTF-8 reads as U+FFFD.
-func clip(b []byte, limit int) string {
+func clip(b []byte, limit int) string { return string(clipBytes(b, limit)) }
+
+// clipBytes is clip, as a part of b where that can be.
+func clipBytes(b []byte, limit int) []byte {
 	b = cut(b, limit)
 	if utf8.Valid(b) {
-		return string(b)
+		return b
 	}
-	return string(cut(bytes.ToValidUTF8(b, []byte("\uFFFD")), limit))
+	return cut(bytes.ToValidUTF8(b, []byte("\uFFFD")), limit)
 }
 
 // cut shortens b to limit bytes, or a few less where that would split a character.

@@ -31,8 +31,7 @@ func (NetErrors) Classify(o Outcome) Verdict {
 	if o.ContextErr != nil {
 		return contextVerdict(o.ContextErr)
 	}
-	var known failure
-	if errors.As(o.Err, &known) {
+	if known, ok := errors.AsType[failure](o.Err); ok {
 		return known.root().verdict
 	}
 	switch {

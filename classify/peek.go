@@ -1,8 +1,11 @@
 package classify
 
 import (
+	"bytes"
 	"io"
 	"net/http"
+	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -28,28 +31,72 @@ func peek(resp *http.Response) []byte {
 	if _, writable := resp.Body.(io.Writer); writable || coding == unreadable || !mayHoldJSON(resp.Header) {
 		return nil
 	}
-	p := &peeked{body: resp.Body, done: make(chan struct{}), plain: coding == plain}
-	size := int64(4 << 10)
-	if n := resp.ContentLength; n > 0 {
-		// One byte more than the body, so that its end is seen as well.
-		size = min(n+1, MaxBody)
+	if buf, ok := inMemory(resp.Body, coding == plain); ok {
+		return buf
 	}
-	p.buf = make([]byte, 0, size)
+	p := &peeked{body: resp.Body, plain: coding == plain}
+	p.changed.L = &p.mu
+	p.buf = p.small[:0]
+	if n := resp.ContentLength; n >= int64(len(p.small)) {
+		// One byte more than the body, so that its end is seen as well.
+		p.buf = make([]byte, 0, min(n+1, MaxBody))
+	}
 	resp.Body = p
 	go p.readAhead()
-
-	timer := time.NewTimer(Patience)
-	defer timer.Stop()
-	select {
-	case <-p.done:
-		p.rethrow()
-	case <-timer.C:
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.enough = true
-	return slices.Clip(p.buf)
+	runtime.Gosched() // most error bodies have arrived with their header, and need no timer
+	return p.await()
 }
+
+// inMemory returns the first bytes of a body that io.NopCloser made of a buffer, a byte slice or a string, as caches and tests do.
+// Reading it cannot block, and it can be looked at without being read. ok is false for any other.
+func inMemory(body io.ReadCloser, plain bool) (first []byte, ok bool) {
+	if t := reflect.TypeOf(body); t != nopCloser && t != nopCloserWriterTo {
+		return nil, false
+	}
+	switch r := reflect.ValueOf(body).Field(0).Interface().(type) {
+	case *bytes.Buffer:
+		return bytes.Clone(r.Bytes()[:min(r.Len(), worthALook(r.Bytes(), plain))]), true
+	case *bytes.Reader:
+		return readAt(r, r.Size()-int64(r.Len()), r.Len(), plain), true
+	case *strings.Reader:
+		return readAt(r, r.Size()-int64(r.Len()), r.Len(), plain), true
+	}
+	return nil, false
+}
+
+// readAt returns the part of the n bytes from offset on that is worth a look.
+func readAt(r io.ReaderAt, offset int64, n int, plain bool) []byte {
+	buf := make([]byte, min(n, glimpse))
+	got, _ := r.ReadAt(buf, offset) // there is no error before the end
+	if worth := min(n, worthALook(buf[:got], plain)); worth > got {
+		buf = make([]byte, worth)
+		got, _ = r.ReadAt(buf, offset)
+	}
+	return buf[:got]
+}
+
+// glimpse is how much of a body is looked at first. Most error bodies are shorter.
+const glimpse = 512
+
+// worthALook is how many bytes of a body that begins like this are.
+func worthALook(begin []byte, plain bool) int {
+	if plain && !promising(begin) {
+		return glimpse
+	}
+	return MaxBody
+}
+
+// promising reports whether b may be the beginning of a JSON object.
+func promising(b []byte) bool {
+	start := objectStart(b)
+	return len(start) == 0 || isObject(start)
+}
+
+// The types that io.NopCloser returns.
+var (
+	nopCloser         = reflect.TypeOf(io.NopCloser(struct{ io.Reader }{}))
+	nopCloserWriterTo = reflect.TypeOf(io.NopCloser(new(bytes.Reader)))
+)
 
 // mayHoldJSON reports whether an error body is worth a look: streams, messages in parts and media are not.
 // What the type says beyond that is not believed; the first byte tells.
@@ -63,31 +110,32 @@ func mayHoldJSON(h http.Header) bool {
 	return true
 }
 
-// peeked is a body of which the first bytes were read ahead. Until done is closed, readAhead is the only reader
+// peeked is a body of which the first bytes are read ahead. Until that is over, readAhead is the only reader
 // of the body; afterwards the caller is.
 type peeked struct {
 	body  io.ReadCloser
-	done  chan struct{} // closed when reading ahead has ended
-	plain bool          // not compressed: the first byte tells whether it is JSON
+	plain bool // not compressed: the first byte tells whether it is JSON
 
-	mu     sync.Mutex // guards the rest until done is closed; never held across a call of body
-	buf    []byte     // what was read ahead; it only grows, so that a prefix of it stays as it is
-	err    error      // what the body returned after buf, io.EOF included
-	panic  any        // what the body's Read panicked with
-	enough bool       // nobody waits for more than buf
-	taken  int        // bytes of buf that the caller has had
-	closed bool       // the caller closed the body
+	mu      sync.Mutex    // guards the rest; never held across a call of body
+	changed sync.Cond     // over or enough
+	over    bool          // reading ahead has ended
+	enough  bool          // nobody waits for more than buf
+	buf     []byte        // what was read ahead; it only grows, so that a prefix of it stays as it is
+	err     error         // what the body returned after buf, io.EOF included
+	panic   any           // what the body's Read panicked with
+	taken   int           // bytes of buf that the caller has had
+	closed  bool          // the caller closed the body
+	small   [glimpse]byte // where buf begins
 }
 
 // readAhead reads until the body ends, the limit is reached, the beginning turns out to be no JSON, or nobody waits.
 func (p *peeked) readAhead() {
-	defer close(p.done)
 	defer func() {
-		if v := recover(); v != nil {
-			p.mu.Lock()
-			p.panic = v
-			p.mu.Unlock()
-		}
+		v := recover()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.panic, p.over = v, true
+		p.changed.Broadcast()
 	}()
 	for range 10 * MaxBody { // a bound for bodies that keep returning nothing
 		space := p.space()
@@ -111,58 +159,65 @@ func (p *peeked) readAhead() {
 func (p *peeked) space() []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.enough || len(p.buf) >= MaxBody || !p.promising() {
+	if p.enough || len(p.buf) >= MaxBody || p.plain && !promising(p.buf) {
 		return nil
 	}
 	if len(p.buf) == cap(p.buf) {
-		bigger := make([]byte, len(p.buf), min(2*cap(p.buf), MaxBody))
+		bigger := make([]byte, len(p.buf), min(4*cap(p.buf), MaxBody))
 		copy(bigger, p.buf)
 		p.buf = bigger
 	}
 	return p.buf[len(p.buf):cap(p.buf)]
 }
 
-// promising reports whether what is there may be the beginning of a JSON object.
-func (p *peeked) promising() bool {
-	if !p.plain {
-		return true
+// await returns what has been read ahead once that is over, or at the end of the patience.
+func (p *peeked) await() []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.over {
+		timer := time.AfterFunc(Patience, p.giveUp)
+		defer timer.Stop()
 	}
-	start := objectStart(p.buf)
-	return len(start) == 0 || isObject(start)
+	for !p.over && !p.enough {
+		p.changed.Wait()
+	}
+	p.enough = true
+	p.rethrow()
+	return slices.Clip(p.buf)
+}
+
+func (p *peeked) giveUp() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.enough = true
+	p.changed.Broadcast()
 }
 
 // Read returns what was read ahead, then the error that followed it, or whatever the body returns.
 func (p *peeked) Read(b []byte) (int, error) {
-	if n, ok := p.ahead(b); ok {
-		return n, nil
-	}
-	<-p.done
-	p.rethrow()
-	if n, ok := p.ahead(b); ok {
-		return n, nil
-	}
-	p.mu.Lock()
-	err := p.err
-	if p.closed {
-		err = nil // the body itself says what reading after Close means
-	}
-	p.mu.Unlock()
-	if err != nil {
-		return 0, err
+	if n, err, ok := p.ahead(b); ok {
+		return n, err
 	}
 	return p.body.Read(b)
 }
 
-// ahead serves b from what was read ahead, and reports whether there was any.
-func (p *peeked) ahead(b []byte) (int, bool) {
+// ahead serves b from what is known of the body, and reports whether anything is: what was read ahead, or the error after it.
+func (p *peeked) ahead(b []byte) (n int, err error, ok bool) { //nolint:revive,staticcheck // as of Read, and whether it counts
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || p.taken == len(p.buf) {
-		return 0, false
+	for !p.over && (p.closed || p.taken == len(p.buf)) {
+		p.changed.Wait()
 	}
-	n := copy(b, p.buf[p.taken:])
-	p.taken += n
-	return n, true
+	if !p.closed && p.taken < len(p.buf) {
+		n = copy(b, p.buf[p.taken:])
+		p.taken += n
+		return n, nil, true
+	}
+	p.rethrow()
+	if p.closed {
+		return 0, nil, false // the body itself says what reading after Close means
+	}
+	return 0, p.err, p.err != nil
 }
 
 // Close closes the body, which ends a read ahead that is still under way.
@@ -175,10 +230,7 @@ func (p *peeked) Close() error {
 
 // rethrow panics as the body's Read did: in the caller's goroutine, where the caller can recover it.
 func (p *peeked) rethrow() {
-	p.mu.Lock()
-	v := p.panic
-	p.mu.Unlock()
-	if v != nil {
-		panic(v)
+	if p.panic != nil {
+		panic(p.panic)
 	}
 }

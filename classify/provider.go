@@ -28,7 +28,8 @@ func (p Provider) Classify(o Outcome) Verdict {
 		return Verdict{}
 	}
 	body := decoded(o.Body, o.Header)
-	r := read(body, nil)
+	var r reading
+	r.read(body, nil)
 	limit := rateLimit(o.Header)
 	v := Verdict{
 		Kind:       providerByStatus(o.Status),

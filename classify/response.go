@@ -47,8 +47,7 @@ func Attach(resp *http.Response, v Verdict) {
 // yields the zero verdict (see [Response] to judge it).
 func Of(resp *http.Response, err error) Verdict {
 	if err != nil {
-		var known failure
-		if errors.As(err, &known) {
+		if known, ok := errors.AsType[failure](err); ok {
 			return known.root().verdict
 		}
 		return NetErrors{}.Classify(Outcome{Err: err})
