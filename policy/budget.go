@@ -25,6 +25,7 @@ type Bucket struct {
 	budget Budget
 	tokens float64
 	slots  [slots]int64  // requests by tenth of the window
+	sum    int64         // of the slots
 	slot   int64         // the number of the tenth that is being counted
 	last   time.Duration // the latest moment that the caller has brought
 }
@@ -79,14 +80,10 @@ func (b *Bucket) SetBudget(budget Budget) {
 }
 
 func (b *Bucket) respread(from, to time.Duration) {
-	var n int64
-	for _, c := range b.slots {
-		n += c
-	}
-	n = int64(float64(n) * min(1, float64(to)/float64(from)))
+	b.sum = int64(float64(b.sum) * min(1, float64(to)/float64(from)))
 	b.slot = int64(b.last / to) // not one to come: it would be counted in until then
 	for i := range int64(slots) {
-		b.slots[(b.slot+1+i)%slots] = n*(i+1)/slots - n*i/slots
+		b.slots[(b.slot+1+i)%slots] = b.sum*(i+1)/slots - b.sum*i/slots
 	}
 }
 
@@ -95,16 +92,13 @@ func (b *Bucket) Tokens() float64 { return b.tokens }
 
 // Capacity returns how many tokens may be in hand, by the traffic that was counted last.
 func (b *Bucket) Capacity() float64 {
-	var n int64
-	for _, c := range b.slots {
-		n += c
-	}
-	return max(b.budget.Min, b.budget.Ratio*float64(n))
+	return max(b.budget.Min, b.budget.Ratio*float64(b.sum))
 }
 
 func (b *Bucket) count(now time.Duration) {
 	b.turn(now)
 	b.slots[b.slot%slots]++
+	b.sum++
 }
 
 // turn moves the window on to now. A clock that goes backwards leaves it where it is.
@@ -112,11 +106,12 @@ func (b *Bucket) turn(now time.Duration) {
 	b.last = max(b.last, now)
 	slot := int64(now / b.budget.tenth())
 	if slot-b.slot >= slots {
-		b.slots = [slots]int64{}
+		b.slots, b.sum = [slots]int64{}, 0
 		b.slot = slot
 	}
 	for b.slot < slot {
 		b.slot++
+		b.sum -= b.slots[b.slot%slots]
 		b.slots[b.slot%slots] = 0
 	}
 }

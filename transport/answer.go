@@ -65,8 +65,8 @@ func synthetic(req *http.Request, err error) *http.Response {
 		resp.Body = http.NoBody
 	}
 	classify.Attach(resp, v)
-	if trail, ok := trailOf(nil, err); ok {
-		resp, _ = trail.attach(resp, nil)
+	if _, ok := trailOf(nil, err); ok || errors.Is(err, ErrOpen) {
+		resp, _ = TrailOf(nil, err).attach(resp, nil)
 	}
 	return resp
 }

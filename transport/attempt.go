@@ -61,11 +61,19 @@ func verdictOf(req *http.Request, resp *http.Response, err error) classify.Verdi
 	if err != nil {
 		return verdictOfError(req, err)
 	}
+	if succeeded(req, resp) {
+		return classify.Verdict{}
+	}
 	v := classify.Of(resp, nil)
 	if v.Kind == classify.Unclassified && resp != nil && resp.StatusCode >= 400 {
 		v = classify.Response(resp, nil)
 	}
 	return v
+}
+
+// succeeded reports whether it is plain to see that an answer is no failure: nobody has attached anything to it.
+func succeeded(req *http.Request, resp *http.Response) bool {
+	return resp != nil && resp.Request == req && resp.StatusCode < 400
 }
 
 // freshBody is the body of the next attempt, nil if the request has none.
@@ -91,7 +99,7 @@ func (a *attempt) keep() {
 	}
 	var body bytes.Buffer
 	resp := a.resp
-	if resp == nil || resp.Body == nil || resp.Body == http.NoBody {
+	if resp == nil || inMemory(resp.Body) {
 		return
 	}
 	if !drain(a.req, resp, &body) {
@@ -108,13 +116,19 @@ type attemptContext struct {
 	policy          string  // the one that an earlier attempt was refused by; empty if none was, or if it was not named
 	shared          *Shared // whose gate the call has passed
 	seat            *seat   // that it has there; nil if it has passed none
+	story                   // of the call, if this was its last attempt
 }
 
 type attemptKey struct{}
 
 func (c *attemptContext) Value(key any) any {
-	if key == (attemptKey{}) {
+	switch key {
+	case attemptKey{}:
 		return c
+	case trailKey{}:
+		if c.response.Load() != nil {
+			return &c.story
+		}
 	}
 	return c.Context.Value(key)
 }

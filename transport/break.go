@@ -72,7 +72,9 @@ func (b *breaking) RoundTrip(req *http.Request) (*http.Response, error) {
 		return b.guarded(req)
 	}
 	resp, err := b.next.RoundTrip(req)
-	b.report(req, resp, verdictOf(req, resp, err), err, nil)
+	if err != nil || !succeeded(req, resp) || !b.shared.calm() {
+		b.report(req, resp, verdictOf(req, resp, err), err, nil)
+	}
 	return resp, err
 }
 
@@ -165,7 +167,7 @@ func (b *breaking) report(req *http.Request, resp *http.Response, v classify.Ver
 // remember tells a failure to the circuit of its key.
 func (b *breaking) remember(req *http.Request, resp *http.Response, br *breaker, about key, v classify.Verdict) {
 	for range 3 { // a circuit that was retired in this very moment is looked up again
-		c := br.circuits.make(about, func() *circuit { return &circuit{rule: br.rule, seen: time.Now()} })
+		c := br.circuits.make(about, func() *circuit { return &circuit{name: about.String(), rule: br.rule, seen: time.Now()} })
 		if c == nil || b.settle(req, resp, ticket{nil, c, br, about}, failure, v) {
 			break
 		}
@@ -209,8 +211,8 @@ func judge(rule policy.Breaker, v classify.Verdict, err error) outcome {
 }
 
 // refuse makes the error of a refusal: the verdict that opened the circuit, with the time left.
-func (b *breaking) refuse(req *http.Request, k key, v classify.Verdict, refusal *OpenError) error {
-	refusal.Key = k.String()
+func (b *breaking) refuse(req *http.Request, key string, v classify.Verdict, refusal *OpenError) error {
+	refusal.Key = key
 	v.RetryAfter = refusal.RetryAfter
 	v.Unprocessed = true
 	if b.hooks.Refuse != nil {

@@ -80,9 +80,9 @@ func (bs *budgets) of(req *http.Request, rule *policy.Budget) *bucket {
 	return b
 }
 
-// settle counts an attempt that began at start. Whatever shows that the server is well earns: an answer that says
+// settle counts an attempt that began at start, since the epoch. Whatever shows that the server is well earns: an answer that says
 // no to this request does, one that asks for a later try does not. What the caller ended counts for nothing.
-func (bs *budgets) settle(req *http.Request, v classify.Verdict, start time.Time) {
+func (bs *budgets) settle(req *http.Request, v classify.Verdict, start time.Duration) {
 	if v.Kind == classify.Canceled || v.Kind == classify.Deadline {
 		return
 	}
@@ -91,13 +91,12 @@ func (bs *budgets) settle(req *http.Request, v classify.Verdict, start time.Time
 		return
 	}
 	defer b.mu.Unlock()
-	now := start.Sub(bs.epoch)
-	b.last = max(b.last, now)
+	b.last = max(b.last, start)
 	switch a := v.Action(); {
 	case a == classify.Retry || a == classify.Wait || v.Kind.Is(classify.Network):
-		b.b.Failure(now)
+		b.b.Failure(start)
 	default:
-		b.b.Success(now)
+		b.b.Success(start)
 	}
 }
 

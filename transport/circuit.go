@@ -21,6 +21,7 @@ const (
 // circuit is the state of one key that is in trouble: failures in a row, a trip that is not over, or one whose end
 // lets requests back in bit by bit. A key without a circuit is healthy. Its methods do not block and call nobody.
 type circuit struct {
+	name     string // of its key
 	mu       sync.Mutex
 	rule     policy.Breaker   // as the policy said last
 	failures int              // in a row, while closed

@@ -88,8 +88,8 @@ func verdictOfError(req *http.Request, err error) classify.Verdict {
 }
 
 func hasVerdict(err error) bool {
-	var known *classify.AlterSDKError
-	return errors.As(err, &known)
+	_, known := errors.AsType[*classify.AlterSDKError](err)
+	return known
 }
 
 // failed is the outcome of an attempt that ended in an error.

@@ -3,6 +3,8 @@ package transport
 import (
 	"io"
 	"net/http"
+	"runtime"
+	"sync"
 	"time"
 )
 
@@ -27,26 +29,72 @@ func drain(req *http.Request, resp *http.Response, w io.Writer) bool {
 	if body == nil {
 		return true
 	}
-	var whole bool
-	done := make(chan any, 1)
-	go func() {
-		defer func() { done <- recover() }()
-		defer func() { _ = body.Close() }()
-		_, err := io.CopyN(w, body, drainBytes)
-		whole = err == io.EOF //nolint:errorlint // a body's end is this very value
-	}()
-	timer := time.NewTimer(drainTime)
-	defer timer.Stop()
-	select {
-	case panicked := <-done:
-		if panicked != nil {
-			panic(panicked)
-		}
-		return whole
-	case <-timer.C:
-		go closeQuietly(body) // wakes the Read
-		return false
+	if inMemory(body) { // it can neither stall nor hold a connection
+		_ = body.Close()
+		return true
 	}
+	d := &drainage{body: body, to: w, rest: io.LimitedReader{R: body, N: drainBytes}}
+	d.changed.L = &d.mu
+	go d.run()
+	runtime.Gosched() // what has arrived with the header needs no timer
+	return d.await()
+}
+
+// drainage is the end of a body.
+type drainage struct {
+	body io.ReadCloser
+	to   io.Writer
+	rest io.LimitedReader
+
+	mu       sync.Mutex // guards the rest; never held across a call of body
+	changed  sync.Cond  // over or late
+	over     bool       // the body is closed
+	late     bool       // nobody waits any more
+	whole    bool       // all of it was read
+	panicked any        // what the body panicked with
+}
+
+// run reads what is left, and closes the body.
+func (d *drainage) run() {
+	whole := false
+	defer func() {
+		v := recover()
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.over, d.whole, d.panicked = true, whole, v
+		d.changed.Broadcast()
+	}()
+	defer func() { _ = d.body.Close() }()
+	_, err := io.Copy(d.to, &d.rest)
+	whole = err == nil && d.rest.N > 0
+}
+
+// await reports whether all of the body was read in time.
+func (d *drainage) await() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.over {
+		timer := time.AfterFunc(drainTime, d.giveUp)
+		defer timer.Stop()
+	}
+	for !d.over && !d.late {
+		d.changed.Wait()
+	}
+	switch {
+	case !d.over:
+		go closeQuietly(d.body) // wakes the Read
+		return false
+	case d.panicked != nil:
+		panic(d.panicked)
+	}
+	return d.whole
+}
+
+func (d *drainage) giveUp() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.late = true
+	d.changed.Broadcast()
 }
 
 // closeQuietly closes a body that nobody waits for any more.

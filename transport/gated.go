@@ -59,7 +59,8 @@ func (c *call) queue() (*http.Response, error) {
 	}
 	c.queued = true
 	a := attempt{start: time.Now()}
-	req := c.req.WithContext(&attemptContext{Context: c.req.Context(), attempt: 1, shared: c.shared, seat: c.seat})
+	c.sent = &attemptContext{Context: c.req.Context(), attempt: 1, shared: c.shared, seat: c.seat}
+	req := c.req.WithContext(c.sent)
 	sent = true
 	a.send(c.next, req)
 	return c.run(a)
@@ -162,7 +163,7 @@ func (c *call) wait(a *attempt, v classify.Verdict, d policy.Decision, decided t
 	a.keep()
 	why, err := c.await(decided, d.Patience, d.Impatient)
 	waited := time.Since(decided)
-	c.trail.Records[len(c.trail.Records)-1].Pause = waited
+	c.trail.last().Pause = waited
 	if why != policy.Retrying && err == nil && a.resp == nil {
 		err = v.Err(&GateError{Waited: waited}) // the answer was too long to keep
 	}

@@ -29,6 +29,12 @@ func (e *OpenError) Error() string {
 // Unwrap returns [ErrOpen].
 func (e *OpenError) Unwrap() error { return ErrOpen }
 
+// RetryableError returns false, for SDKs further out such as aws-sdk-go-v2: there is no use in asking again before RetryAfter.
+func (e *OpenError) RetryableError() bool { return false }
+
+// NonRetriable marks the error as one not to be retried, for SDKs such as Azure's azcore.
+func (e *OpenError) NonRetriable() {}
+
 // ErrGated marks what a gate answers instead of the server: errors.Is(err, transport.ErrGated).
 var ErrGated = errors.New("transport: not sent")
 

@@ -25,12 +25,18 @@ type registry[V any] struct {
 	swept  atomic.Int64 // when sweep looked last, since the epoch
 	size   atomic.Int64
 	shards [16]shard[V]
+	hot    [256]atomic.Pointer[entry[V]] // of the shards, found last: looking there needs neither a lock nor a good hash
 }
 
 type shard[V any] struct {
 	skip   atomic.Int32 // how many makes are refused unseen, since the shard was found full
 	mu     sync.RWMutex
-	values map[key]*V
+	values map[key]*entry[V]
+}
+
+type entry[V any] struct {
+	key   key
+	value *V
 }
 
 func newRegistry[V any](spare func(*V) bool) *registry[V] {
@@ -46,10 +52,25 @@ func (r *registry[V]) shard(k key) *shard[V] {
 
 // find returns the value of a key, or nil.
 func (r *registry[V]) find(k key) *V {
+	hot := &r.hot[k.quickHash()%uint64(len(r.hot))]
+	if e := hot.Load(); e != nil && e.key == k {
+		return e.value
+	}
 	s := r.shard(k)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.values[k]
+	e := s.values[k]
+	if e == nil {
+		return nil
+	}
+	hot.Store(e) // under the lock that it takes to forget it
+	return e.value
+}
+
+// forget drops the entry of a shard that is locked.
+func (r *registry[V]) forget(s *shard[V], e *entry[V]) {
+	delete(s.values, e.key)
+	r.hot[e.key.quickHash()%uint64(len(r.hot))].CompareAndSwap(e, nil)
 }
 
 // make returns the value of a key, a fresh one if there is none. It returns nil if the key's shard is full of values
@@ -66,32 +87,32 @@ func (r *registry[V]) make(k key, fresh func() *V) *V {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if v := s.values[k]; v != nil {
-		return v
+	if e := s.values[k]; e != nil {
+		return e.value
 	}
 	if len(s.values) >= maxKeys/len(r.shards) && r.thin(s, 1, r.spare) == 0 {
 		s.skip.Store(skipWhenFull)
 		return nil
 	}
 	if s.values == nil {
-		s.values = make(map[key]*V)
+		s.values = make(map[key]*entry[V])
 	}
-	v := fresh()
-	s.values[k] = v
+	e := &entry[V]{k, fresh()}
+	s.values[k] = e
 	r.size.Add(1)
-	return v
+	return e.value
 }
 
 // thin drops up to n values of a shard that may go, as gone says. It looks at a few, in random order.
 func (r *registry[V]) thin(s *shard[V], n int, gone func(*V) bool) (dropped int) {
 	looked := 0
-	for k, v := range s.values {
+	for _, e := range s.values {
 		if looked == maxLook || dropped == n {
 			break
 		}
 		looked++
-		if gone(v) {
-			delete(s.values, k)
+		if gone(e.value) {
+			r.forget(s, e)
 			dropped++
 		}
 	}
@@ -123,8 +144,8 @@ func (r *registry[V]) each(f func(k key, v *V)) {
 		s.mu.RLock()
 		values := maps.Clone(s.values)
 		s.mu.RUnlock()
-		for k, v := range values {
-			f(k, v)
+		for k, e := range values {
+			f(k, e.value)
 		}
 	}
 }
@@ -134,8 +155,8 @@ func (r *registry[V]) drop(k key, v *V, gone func(*V) bool) {
 	s := r.shard(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.values[k] == v && gone(v) {
-		delete(s.values, k)
+	if e := s.values[k]; e != nil && e.value == v && gone(v) {
+		r.forget(s, e)
 		r.size.Add(-1)
 	}
 }

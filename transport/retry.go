@@ -45,9 +45,9 @@ var _ http.RoundTripper = (*retrying)(nil)
 
 func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 	if outer := attemptOf(req.Context()); outer != nil && outer.attempt > 1 { // of another call, which this one was made for
-		first := *outer
-		first.Context, first.attempt = req.Context(), 1
-		req = req.WithContext(&first)
+		req = req.WithContext(&attemptContext{
+			Context: req.Context(), attempt: 1, policy: outer.policy, shared: outer.shared, seat: outer.seat,
+		})
 	}
 	if !r.shared.gates.empty() {
 		if s := r.enter(req); s != nil {
@@ -55,7 +55,9 @@ func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 			return c.queue()
 		}
 	}
-	a := attempt{start: time.Now()}
+	budgets := r.shared.budgets
+	start := budgets.now() // half as dear as time.Now
+	var a attempt
 	a.send(r.next, req)
 	if a.err == nil && a.watched == nil && r.hooks.Attempt == nil && r.hooks.Call == nil {
 		if v := verdictOf(req, a.resp, nil); !v.Kind.Failure() {
@@ -65,11 +67,15 @@ func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 					a.discard()
 				}
 			}()
-			r.shared.budgets.settle(req, v, a.start)
+			budgets.settle(req, v, start)
 			over = true
 			return a.resp, nil
 		}
 	}
+	if a.err != nil && a.watched == nil && r.hooks.Attempt == nil && r.hooks.Call == nil && a.resp == nil && errors.Is(a.err, ErrOpen) {
+		return nil, a.err
+	}
+	a.start = budgets.epoch.Add(start)
 	c := call{retrying: r, req: req, rules: r.shared.rules.Load(), start: a.start}
 	return c.run(a)
 }
@@ -80,11 +86,12 @@ type call struct {
 	req    *http.Request // the caller's
 	rules  *rules        // for all of the call
 	start  time.Time
-	trail  Trail
-	paid   float64 // for the attempt that is about to be made
-	seat   *seat   // at the gate of the grant; nil if the call has none
-	queued bool    // it waited there before its first attempt
-	policy string  // that the last refusal named
+	trail  draft
+	sent   *attemptContext // of the last attempt; nil if that was sent as it came
+	paid   float64         // for the attempt that is about to be made
+	seat   *seat           // at the gate of the grant; nil if the call has none
+	queued bool            // it waited there before its first attempt
+	policy string          // that the last refusal named
 }
 
 // run takes the call from its first attempt to its end.
@@ -110,7 +117,7 @@ func (c *call) run(a attempt) (*http.Response, error) {
 			a.discard() // an answer beside an error is none
 		}
 		if !errors.Is(a.err, ErrOpen) { // a refusal is no traffic
-			c.shared.budgets.settle(c.req, verdict, a.start)
+			c.shared.budgets.settle(c.req, verdict, a.start.Sub(c.shared.budgets.epoch))
 		}
 		c.trail.add(Record{Status: statusOf(a.resp), Err: a.err, Verdict: verdict, Duration: time.Since(a.start)})
 		gated := c.report(verdict, a)
@@ -170,10 +177,11 @@ func (c *call) end(resp *http.Response, err error, v classify.Verdict, reason po
 		// The story is that of the Retry further in.
 		inside.Nested = reason == policy.Nested
 		resp, err = inside.attach(resp, err)
-	case c.trail.Attempts == 1 && reason == policy.Succeeded && c.trail.Waited == 0:
+	case c.trail.Attempts == 1 && c.trail.Waited == 0 && (reason == policy.Succeeded || reason == policy.Refused):
+		// The former has no story, and a refusal tells its own.
 	default:
 		c.trail.Reason = reason
-		resp, err = c.trail.attach(resp, err)
+		resp, err = c.trail.attach(resp, err, c.sent)
 	}
 	c.tellCall(resp, err, v, reason)
 	return resp, err
@@ -229,7 +237,7 @@ func (c *call) prepare(d policy.Decision) (policy.Decision, io.ReadCloser) {
 		c.refund()
 		return policy.Decision{Reason: policy.NotReplayable, Profile: d.Profile}, nil
 	}
-	c.trail.Records[len(c.trail.Records)-1].Pause = d.Pause
+	c.trail.last().Pause = d.Pause
 	return d, body
 }
 
@@ -237,7 +245,13 @@ func (c *call) prepare(d policy.Decision) (policy.Decision, io.ReadCloser) {
 // In the latter case it returns the typed error, with the context's cause reachable.
 func (c *call) pause(begin time.Time, d time.Duration) error {
 	ctx := c.req.Context()
-	if d > 0 {
+	switch {
+	case d <= 0:
+	//lint:ignore SA1019 http.Client.Timeout sets it
+	case ctx.Done() == nil && c.req.Cancel == nil: // nobody can end it
+		time.Sleep(time.Until(begin.Add(d)))
+		c.trail.Waited += time.Since(begin)
+	default:
 		timer := time.NewTimer(time.Until(begin.Add(d)))
 		defer timer.Stop()
 		select {
@@ -267,11 +281,11 @@ func endedError(req *http.Request) error {
 // resend is the request of the next attempt: the caller's, with a fresh body and what the attempt should know in its context.
 // It is a shallow copy, so that trailers which the caller sets while its body is read still go out.
 func (c *call) resend(body io.ReadCloser) *http.Request {
-	ctx := &attemptContext{Context: c.req.Context(), attempt: c.trail.Attempts + 1, policy: c.policy}
+	c.sent = &attemptContext{Context: c.req.Context(), attempt: c.trail.Attempts + 1, policy: c.policy}
 	if c.seat != nil {
-		ctx.shared, ctx.seat = c.shared, c.seat
+		c.sent.shared, c.sent.seat = c.shared, c.seat
 	}
-	req := c.req.WithContext(ctx)
+	req := c.req.WithContext(c.sent)
 	req.Body = body
 	return req
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/steadytrip/steadytrip/classify"
@@ -35,14 +36,16 @@ type Record struct {
 // TrailOf returns the trail of a call from what RoundTrip or http.Client.Do returned; a copy of a response has none.
 // The zero trail means that the first attempt succeeded, or that no [Retry] was there.
 func TrailOf(resp *http.Response, err error) Trail {
-	t, _ := trailOf(resp, err)
+	t, ok := trailOf(resp, err)
+	if !ok && errors.Is(err, ErrOpen) {
+		return Trail{Attempts: 1, Records: []Record{{Err: err, Verdict: classify.Of(nil, err)}}, Reason: policy.Refused}
+	}
 	return t
 }
 
 func trailOf(resp *http.Response, err error) (Trail, bool) {
 	if err != nil {
-		var call *CallError
-		if errors.As(err, &call) {
+		if call, ok := errors.AsType[*CallError](err); ok {
 			return call.Trail, true
 		}
 		return Trail{}, false
@@ -50,25 +53,34 @@ func trailOf(resp *http.Response, err error) (Trail, bool) {
 	if resp == nil || resp.Request == nil {
 		return Trail{}, false
 	}
-	c, ok := resp.Request.Context().Value(trailKey{}).(*trailContext)
-	if !ok || c.response != resp {
+	s, ok := resp.Request.Context().Value(trailKey{}).(*story)
+	if !ok || s.response.Load() != resp {
 		return Trail{}, false // or of an earlier answer to a request that was sent once more
 	}
-	return c.trail, true
+	return s.trail, true
 }
 
-// trailContext carries a trail on the return path, as the context of a copy of the response's request.
-type trailContext struct {
-	context.Context //nolint:containedctx // it is a context
-	trail           Trail
-	response        *http.Response // whose trail it is
+// story is a trail on the return path, in a context of the response's request: that of the last attempt, or else that of a copy.
+type story struct {
+	trail    Trail
+	few      records
+	response atomic.Pointer[http.Response] // whose trail it is; nil as long as it is nobody's
 }
+
+// records has room for the attempts of most calls.
+type records [2]Record
 
 type trailKey struct{}
 
+// trailContext is the context of a copy of the response's request.
+type trailContext struct {
+	context.Context //nolint:containedctx // it is a context
+	story
+}
+
 func (c *trailContext) Value(key any) any {
 	if key == (trailKey{}) {
-		return c
+		return &c.story
 	}
 	return c.Context.Value(key)
 }
@@ -79,7 +91,10 @@ func (t Trail) attach(resp *http.Response, err error) (*http.Response, error) {
 	case err != nil:
 		return resp, t.onError(err)
 	case resp != nil && resp.Request != nil:
-		resp.Request = resp.Request.WithContext(&trailContext{resp.Request.Context(), t, resp})
+		c := &trailContext{Context: resp.Request.Context()}
+		c.trail = t
+		c.response.Store(resp)
+		resp.Request = resp.Request.WithContext(c)
 	}
 	return resp, nil
 }
@@ -88,19 +103,81 @@ func (t Trail) onError(err error) error {
 	if comparedDirectly(err) {
 		return err
 	}
+	return &CallError{Trail: t, err: withoutTrail(err)}
+}
+
+// withoutTrail is err without the trail that it is wrapped in.
+func withoutTrail(err error) error {
 	if call, ok := err.(*CallError); ok { //nolint:errorlint // the outermost is to be replaced
-		err = call.err
+		return call.err
 	}
-	return &CallError{Trail: t, err: err}
+	return err
+}
+
+// draft is the trail of a call that is under way. The first records are kept apart, so that they need no room of their own.
+type draft struct {
+	Trail // without Records as long as few has room for them
+	few   records
 }
 
 // add appends a record, and forgets the oldest if there are too many.
-func (t *Trail) add(r Record) {
-	if len(t.Records) == maxRecords {
-		t.Records = slices.Delete(t.Records, 0, 1)
+func (d *draft) add(r Record) {
+	switch {
+	case d.Attempts < len(d.few):
+		d.few[d.Attempts] = r
+	case d.Records == nil:
+		d.Records = append(append(make([]Record, 0, 4*len(d.few)), d.few[:]...), r)
+	default:
+		if len(d.Records) == maxRecords {
+			d.Records = slices.Delete(d.Records, 0, 1)
+		}
+		d.Records = append(d.Records, r)
 	}
-	t.Records = append(t.Records, r)
-	t.Attempts++
+	d.Attempts++
+}
+
+// last is the record that was added last.
+func (d *draft) last() *Record {
+	if d.Records == nil {
+		return &d.few[d.Attempts-1]
+	}
+	return &d.Records[len(d.Records)-1]
+}
+
+// write makes the trail, with its first records in few.
+func (d *draft) write(trail *Trail, few *records) {
+	*trail = d.Trail
+	if d.Records == nil && d.Attempts > 0 {
+		*few = d.few
+		trail.Records = few[:d.Attempts:d.Attempts]
+	}
+}
+
+// attach puts the trail on what the call returns; sent is the context of the last attempt, if there were several.
+func (d *draft) attach(resp *http.Response, err error, sent *attemptContext) (*http.Response, error) {
+	switch {
+	case err != nil:
+		if comparedDirectly(err) {
+			return resp, err
+		}
+		call := &CallError{err: withoutTrail(err)}
+		d.write(&call.Trail, &call.few)
+		return resp, call
+	case resp == nil || resp.Request == nil:
+		return resp, nil
+	}
+	ctx := resp.Request.Context()
+	var s *story
+	if sent != nil && sent == attemptOf(ctx) {
+		s = &sent.story
+	} else {
+		c := &trailContext{Context: ctx}
+		resp.Request = resp.Request.WithContext(c)
+		s = &c.story
+	}
+	d.write(&s.trail, &s.few)
+	s.response.Store(resp)
+	return resp, nil
 }
 
 // CallError is what a chain with a [Retry] returns instead of an answer: the last attempt's own error, which errors.Is and
@@ -112,6 +189,7 @@ type CallError struct {
 	Trail Trail
 
 	err error
+	few records
 }
 
 // Error returns the text of the last attempt's error.

@@ -50,7 +50,7 @@ func (v *visit) pass(t ticket, keys []key) (forced bool, err error) {
 	p, h, refusal := t.circuit.admit(t.breaker.rule, left(v.req))
 	switch {
 	case refusal != nil:
-		return false, v.refuse(v.req, t.key, t.circuit.cause(), refusal)
+		return false, v.refuse(v.req, t.circuit.name, t.circuit.cause(), refusal)
 	case h == nil:
 		v.take(t, p)
 		return false, nil
@@ -71,7 +71,7 @@ func (v *visit) pass(t ticket, keys []key) (forced bool, err error) {
 	case word.holds():
 		return v.obey(word, k)
 	case p == nil:
-		return false, v.refuse(v.req, t.key, t.circuit.cause(), t.circuit.refusal())
+		return false, v.refuse(v.req, t.circuit.name, t.circuit.cause(), t.circuit.refusal())
 	}
 	return false, nil
 }
@@ -81,7 +81,7 @@ func (v *visit) obey(word word, k key) (forced bool, err error) {
 	if word.closed() {
 		return true, nil
 	}
-	return false, v.refuse(v.req, k, word.verdict(), &OpenError{RetryAfter: word.left})
+	return false, v.refuse(v.req, k.String(), word.verdict(), &OpenError{RetryAfter: word.left})
 }
 
 // take keeps a pass for as long as the request is under way, and tells what it changed.
