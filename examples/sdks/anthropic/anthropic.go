@@ -1,0 +1,72 @@
+// Package anthropic plugs steadytrip into the Anthropic SDK, github.com/anthropics/anthropic-sdk-go:
+//
+//	hc, err := transport.Wrap(&http.Client{}, transport.Config{})
+//	client := anthropic.NewClient(option.WithHTTPClient(hc), option.WithMaxRetries(0))
+//
+// WithMaxRetries(0) switches off the two retries that the SDK makes by itself. Left on, they multiply: it takes every error
+// for a lost connection, so each of its three attempts is a call of its own to the chain, with the chain's retries in it.
+//
+// What the SDK posts has no Idempotency-Key. A message is sent again after a 429 and after a refused connection, since nothing
+// was done then, but not after a 503, a 529 (overloaded) or a lost connection: the model may have answered, and would be paid
+// for twice. Who prefers that to an error says so, for the calls of a context:
+//
+//	client.Messages.New(transport.Idempotent(ctx), params)
+//
+// The SDK gives each of its attempts a timeout, of ten minutes or more for a message that is not streamed. It bounds all attempts
+// of the chain and the pauses between them. For each of them there is [transport.AttemptTimeout], which leaves streams alone.
+//
+// The error of an answer is *anthropic.Error, as without the chain. Its Response carries the verdict and the trail:
+// [classify.Of] and [transport.TrailOf] read them.
+package anthropic
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/anthropics/anthropic-sdk-go"
+	"github.com/anthropics/anthropic-sdk-go/option"
+)
+
+// New returns a client of the API at url that sends through hc and does not retry by itself.
+func New(hc *http.Client, url string, more ...option.RequestOption) anthropic.Client {
+	options := []option.RequestOption{
+		option.WithoutEnvironmentDefaults(),
+		option.WithBaseURL(url),
+		option.WithAPIKey("sk-ant-example"),
+		option.WithHTTPClient(hc),
+		option.WithMaxRetries(0),
+	}
+	return anthropic.NewClient(append(options, more...)...)
+}
+
+// question is what the examples ask.
+var question = anthropic.MessageNewParams{
+	Model:     "claude-example",
+	MaxTokens: 64,
+	Messages:  []anthropic.MessageParam{anthropic.NewUserMessage(anthropic.NewTextBlock("Is anybody there?"))},
+}
+
+// Ask posts a message and returns what the model says.
+func Ask(ctx context.Context, client anthropic.Client) (string, error) {
+	message, err := client.Messages.New(ctx, question)
+	if err != nil {
+		return "", err
+	}
+	text := ""
+	for _, block := range message.Content {
+		text += block.Text
+	}
+	return text, nil
+}
+
+// Stream posts a message and tells each piece of the answer to say when it arrives.
+func Stream(ctx context.Context, client anthropic.Client, say func(string)) error {
+	stream := client.Messages.NewStreaming(ctx, question)
+	defer stream.Close()
+	for stream.Next() {
+		if event := stream.Current(); event.Type == "content_block_delta" {
+			say(event.Delta.Text)
+		}
+	}
+	return stream.Err()
+}
