@@ -21,22 +21,52 @@ package anthropic
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/anthropics/anthropic-sdk-go"
 	"github.com/anthropics/anthropic-sdk-go/option"
+	"github.com/steadytrip/steadytrip/examples/sdks/internal/rig"
+	"github.com/steadytrip/steadytrip/transport"
 )
 
-// New returns a client of the API at url that sends through hc and does not retry by itself.
-func New(hc *http.Client, url string, more ...option.RequestOption) anthropic.Client {
+// SDK is the SDK to the table: it posts a message that may be posted twice.
+var SDK = rig.SDK{
+	Name:        "anthropic",
+	Plug:        "option.WithHTTPClient(hc)",
+	Off:         "option.WithMaxRetries(0)",
+	Handler:     Handler(),
+	Unavailable: []byte(unavailable),
+	Limited:     []byte(limited),
+	Explain:     explain,
+	Call: func(ctx context.Context, hc *http.Client, url string, own bool) error {
+		_, err := Ask(transport.Idempotent(ctx), New(hc, url, own))
+		return err
+	},
+}
+
+// explain returns what the SDK's error says of an answer.
+func explain(err error) string {
+	var e *anthropic.Error
+	if !errors.As(err, &e) {
+		return ""
+	}
+	return fmt.Sprintf("%d %s %s", e.StatusCode, e.Type(), e.RawJSON())
+}
+
+// New returns a client of the API at url that sends through hc. If own is true the SDK retries by itself, as it does by default.
+func New(hc *http.Client, url string, own bool) anthropic.Client {
 	options := []option.RequestOption{
 		option.WithoutEnvironmentDefaults(),
 		option.WithBaseURL(url),
 		option.WithAPIKey("sk-ant-example"),
 		option.WithHTTPClient(hc),
-		option.WithMaxRetries(0),
 	}
-	return anthropic.NewClient(append(options, more...)...)
+	if own {
+		return anthropic.NewClient(options...)
+	}
+	return anthropic.NewClient(append(options, option.WithMaxRetries(0))...)
 }
 
 // question is what the examples ask.

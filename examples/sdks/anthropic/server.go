@@ -61,9 +61,7 @@ func endStream(w http.ResponseWriter) {
 // writeEvent sends one event of a stream, at once.
 func writeEvent(w http.ResponseWriter, name, data string) {
 	fmt.Fprintf(w, "event: %s\ndata: %s\n\n", name, data)
-	if f, ok := w.(http.Flusher); ok {
-		f.Flush()
-	}
+	_ = http.NewResponseController(w).Flush() // a client that has gone is noticed elsewhere
 }
 
 // Error bodies as the API documents them.

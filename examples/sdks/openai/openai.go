@@ -23,21 +23,52 @@ package openai
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
+	"github.com/steadytrip/steadytrip/examples/sdks/internal/rig"
+	"github.com/steadytrip/steadytrip/transport"
 )
 
-// New returns a client of the API at url that sends through hc and does not retry by itself.
-func New(hc *http.Client, url string, more ...option.RequestOption) openai.Client {
+// SDK is the SDK to the table: it posts a completion that may be posted twice.
+var SDK = rig.SDK{
+	Name:        "openai",
+	Plug:        "option.WithHTTPClient(hc)",
+	Off:         "option.WithMaxRetries(0)",
+	Handler:     Handler(),
+	Unavailable: []byte(unavailable),
+	Limited:     []byte(limited),
+	Explain:     explain,
+	Call: func(ctx context.Context, hc *http.Client, url string, own bool) error {
+		_, err := Ask(transport.Idempotent(ctx), New(hc, url, own))
+		return err
+	},
+}
+
+// explain returns what the SDK's error says of an answer.
+func explain(err error) string {
+	var e *openai.Error
+	if !errors.As(err, &e) {
+		return ""
+	}
+	return fmt.Sprintf("%d %s: %s", e.StatusCode, e.Type, e.Message)
+}
+
+// New returns a client of the API at url that sends through hc. If own is true the SDK retries by itself, as
+// often as it does by default but without pauses worth the name.
+func New(hc *http.Client, url string, own bool) openai.Client {
 	options := []option.RequestOption{
 		option.WithBaseURL(url),
 		option.WithAPIKey("sk-example"),
 		option.WithHTTPClient(hc),
-		option.WithMaxRetries(0),
 	}
-	return openai.NewClient(append(options, more...)...)
+	if own {
+		return openai.NewClient(append(options, option.WithMaxRetryDelay(time.Millisecond))...)
+	}
+	return openai.NewClient(append(options, option.WithMaxRetries(0))...)
 }
 
 // question is what the examples ask.

@@ -45,9 +45,7 @@ func Handler() http.Handler {
 func writeChunk(w http.ResponseWriter, piece string) {
 	fmt.Fprintf(w, "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"gpt-example\","+
 		"\"choices\":[{\"index\":0,\"delta\":{\"content\":%q}}]}\n\n", piece)
-	if f, ok := w.(http.Flusher); ok {
-		f.Flush()
-	}
+	_ = http.NewResponseController(w).Flush() // a client that has gone is noticed elsewhere
 }
 
 // Error bodies as the API documents them.

@@ -1,0 +1,176 @@
+package openai
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/openai/openai-go/v3"
+	"github.com/steadytrip/steadytrip/classify"
+	"github.com/steadytrip/steadytrip/examples/sdks/internal/rig"
+	"github.com/steadytrip/steadytrip/transport"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestRow(t *testing.T) {
+	rig.Check(t, SDK, rig.Want{
+		Bare:    map[rig.Fault]int{rig.Unavailable: 3, rig.Limited: 3, rig.Refused: 3},
+		Doubled: map[rig.Fault]int{rig.Unavailable: 6, rig.Limited: 9, rig.Refused: 9, rig.Open: 3},
+	})
+}
+
+// TestAttemptsOfCalls counts what arrives with steadytrip plugged in and the SDK's own retries off.
+func TestAttemptsOfCalls(t *testing.T) {
+	post := func(ctx context.Context, client openai.Client) error {
+		_, err := Ask(ctx, client)
+		return err
+	}
+	twice := func(ctx context.Context, client openai.Client) error { return post(transport.Idempotent(ctx), client) }
+	get := func(ctx context.Context, client openai.Client) error {
+		_, err := client.Models.Get(ctx, "gpt-example")
+		return err
+	}
+	for _, c := range []struct {
+		name   string
+		call   func(ctx context.Context, client openai.Client) error
+		answer http.HandlerFunc
+		want   int
+	}{
+		{"a GET is sent again after a 503", get, rig.JSON(503, unavailable), 2},
+		{"and after a lost connection", get, rig.Lose, 2},
+		{"a POST is not sent again after a 503", post, rig.JSON(503, unavailable), 1},
+		{"nor after a lost connection", post, rig.Lose, 1},
+		{"nor after a 500", post, rig.JSON(500, unavailable), 1},
+		{"but after a 429, which did nothing", post, rig.JSON(429, limited, "Retry-After-Ms", "1"), 3},
+		{"a POST that may be carried out twice is sent again after a 503", twice, rig.JSON(503, unavailable), 2},
+		{"and after a lost connection", twice, rig.Lose, 2},
+		{"a quota that is used up does not come back", twice, rig.JSON(429, noQuota), 1},
+		{"the API says not to try again", twice, rig.JSON(503, unavailable, "X-Should-Retry", "false"), 1},
+		{"the API says to try a conflict again", twice, rig.JSON(409, unavailable, "X-Should-Retry", "true"), 2},
+		{"a limit that lasts longer than the policy waits", post, rig.JSON(429, limited, "Retry-After", "20"), 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			server, hc := rig.Serve(t, c.answer, transport.Config{})
+			if err := c.call(t.Context(), New(hc, server.URL, false)); err == nil {
+				t.Error("the call succeeded")
+			}
+			if got := server.Total(); got != c.want {
+				t.Errorf("%d attempts, want %d", got, c.want)
+			}
+		})
+	}
+}
+
+// TestUsedUpQuotaIsRetriedByTheSDK is what the chain's rule for it saves.
+func TestUsedUpQuotaIsRetriedByTheSDK(t *testing.T) {
+	server, _ := rig.Serve(t, rig.JSON(429, noQuota), transport.Config{})
+	if _, err := Ask(t.Context(), New(server.Client(), server.URL, true)); explain(err) != "429 insufficient_quota: You exceeded your current quota." {
+		t.Errorf("got %q of %v", explain(err), err)
+	}
+	if got := server.Total(); got != 3 {
+		t.Errorf("%d attempts, want 3", got)
+	}
+}
+
+func TestErrorsKeepVerdictAndTrail(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		answer   http.HandlerFunc
+		explain  string
+		kind     classify.Kind
+		action   classify.Action
+		attempts int
+	}{
+		{"unavailable", rig.JSON(503, unavailable), "503 server_error: The server is overloaded or not ready yet.",
+			classify.ProviderUnavailable, classify.Retry, 2},
+		{"limited", rig.JSON(429, limited, "Retry-After-Ms", "1"), "429 requests: Rate limit reached for gpt-example.",
+			classify.ProviderRateLimit, classify.Wait, 3},
+		{"no quota", rig.JSON(429, noQuota), "429 insufficient_quota: You exceeded your current quota.",
+			classify.ProviderAPI, classify.Inspect, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			server, hc := rig.Serve(t, c.answer, transport.Config{})
+			_, err := Ask(transport.Idempotent(t.Context()), New(hc, server.URL, false))
+			var e *openai.Error
+			if !errors.As(err, &e) {
+				t.Fatalf("got %T: %v, want the SDK's error", err, err)
+			}
+			if got := explain(err); got != c.explain {
+				t.Errorf("the SDK says %q, want %q", got, c.explain)
+			}
+			v, trail := classify.Of(e.Response, nil), transport.TrailOf(e.Response, nil)
+			if v.Kind != c.kind || v.Action() != c.action || trail.Attempts != c.attempts {
+				t.Errorf("got %v, %v, %d attempts, want %v, %v, %d", v.Kind, v.Action(), trail.Attempts, c.kind, c.action, c.attempts)
+			}
+		})
+	}
+}
+
+// TestMillisecondsOfALimitAreWaitedFor: of the two fields that the API sends, the finer one counts.
+func TestMillisecondsOfALimitAreWaitedFor(t *testing.T) {
+	var waited time.Duration
+	server, hc := rig.Serve(t, rig.Answers(Handler(), rig.JSON(429, limited, "Retry-After-Ms", "60", "Retry-After", "1")),
+		transport.Config{Hooks: transport.Hooks{Call: func(_ context.Context, i transport.CallInfo) { waited = i.Waited }}})
+	if _, err := Ask(t.Context(), New(hc, server.URL, false)); err != nil {
+		t.Fatal(err)
+	}
+	// The policy adds up to a fifth.
+	if waited < 60*time.Millisecond || waited >= time.Second {
+		t.Errorf("waited %v, want 60ms and a little", waited)
+	}
+}
+
+func TestStreamArrivesPieceByPiece(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	heard := make(chan struct{})
+	server, hc := rig.Serve(t, rig.Answers(
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			writeChunk(w, answer[0])
+			select {
+			case <-heard: // nothing more is sent before the first piece has arrived
+				writeChunk(w, answer[1])
+			case <-r.Context().Done():
+			}
+		}),
+		rig.JSON(429, limited, "Retry-After-Ms", "1"),
+	), transport.Config{})
+	var said []string
+	err := Stream(ctx, New(hc, server.URL, false), func(s string) {
+		if said = append(said, s); len(said) == 1 {
+			close(heard)
+		}
+	})
+	if err != nil || strings.Join(said, "|") != strings.Join(answer, "|") {
+		t.Errorf("got %q, %v, want %q", said, err, answer)
+	}
+	if server.Total() != 2 {
+		t.Errorf("%d attempts, want 2", server.Total())
+	}
+}
+
+func TestBrokenStreamIsNotRepeated(t *testing.T) {
+	for _, own := range []bool{false, true} {
+		server, hc := rig.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			writeChunk(w, answer[0])
+			panic(http.ErrAbortHandler)
+		}), transport.Config{PerCall: []transport.Middleware{transport.Resume(3)}})
+		var said []string
+		err := Stream(transport.Idempotent(t.Context()), New(hc, server.URL, own), func(s string) { said = append(said, s) })
+		if err == nil || len(said) != 1 || said[0] != answer[0] {
+			t.Errorf("own retries %v: got %q, %v, want the first piece and an error", own, said, err)
+		}
+		if server.Total() != 1 {
+			t.Errorf("own retries %v: %d attempts, want 1", own, server.Total())
+		}
+	}
+}
