@@ -1,0 +1,105 @@
+package rig
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/steadytrip/steadytrip/transport"
+)
+
+// Attempts is [Measure] in a test.
+func Attempts(t testing.TB, s SDK, f Fault, m Mode) Count {
+	t.Helper()
+	c, err := Measure(t.Context(), s, f, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Want is what a test expects of an SDK whose own retries are on.
+// With them off the number of attempts is the policy's, whatever the SDK.
+type Want struct {
+	Bare    map[Fault]int // attempts, for Unavailable, Limited and Refused
+	Doubled map[Fault]int // the same, and for Open how often the SDK asks
+	Flat    bool          // the SDK keeps the text of a transport's error, not the error
+}
+
+// Check measures an SDK and holds the counts against want. With steadytrip plugged in and the SDK's own retries off,
+// attempts are the policy's, an open breaker is asked once, a rate limit is waited for, a cancellation ends the pause,
+// and the SDK's own error of an answer says what it says without steadytrip.
+func Check(t *testing.T, s SDK, want Want) {
+	t.Parallel()
+	t.Run("row", func(t *testing.T) {
+		t.Parallel()
+		row, err := MeasureAll(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Print(t.Output(), []Row{row}); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range cells {
+			got := row.Of[c.Mode][c.Fault]
+			if got.Err == nil {
+				t.Errorf("%s, %v: succeeded", c.Fault, c.Mode)
+			}
+			n := got.Attempts
+			if c.Fault == Open {
+				if got.Attempts != 0 {
+					t.Errorf("%s, %v: %d requests passed an open breaker", c.Fault, c.Mode, got.Attempts)
+				}
+				n = got.Calls
+			}
+			wanted := 1
+			switch {
+			case c.Mode == Bare:
+				wanted = want.Bare[c.Fault]
+			case c.Mode == Doubled:
+				wanted = want.Doubled[c.Fault]
+			case c.Fault != Open:
+				wanted = c.Fault.Want()
+			}
+			if n != wanted {
+				t.Errorf("%s, %v: %d, want %d; it took %v and returned %v", c.Fault, c.Mode, n, wanted, got.Took, got.Err)
+			}
+			if c.Mode == Ours && got.Calls != 1 {
+				t.Errorf("%s: the SDK asked steadytrip %d times, want once", c.Fault, got.Calls)
+			}
+		}
+		limited := row.Of[Ours][Limited]
+		if atLeast := time.Duration(Limited.Want()-1) * time.Second; limited.Waited < atLeast {
+			t.Errorf("waited %v for a limit, want at least %v", limited.Waited, atLeast)
+		}
+		for _, f := range []Fault{Unavailable, Limited} {
+			if got, bare := s.Explain(row.Of[Ours][f].Err), s.Explain(row.Of[Bare][f].Err); got == "" || got != bare {
+				t.Errorf("%s: the SDK's own error is %q, without steadytrip %q; error: %v", f, got, bare, row.Of[Ours][f].Err)
+			}
+		}
+		var call *transport.CallError
+		if open := row.Of[Ours][Open].Err; errors.Is(open, transport.ErrOpen) == want.Flat || errors.As(open, &call) == want.Flat {
+			t.Errorf("ErrOpen and CallError are in the error: %v, %v; want %v: %v",
+				errors.Is(open, transport.ErrOpen), errors.As(open, &call), !want.Flat, open)
+		}
+	})
+	t.Run("nothing fails", func(t *testing.T) {
+		t.Parallel()
+		for _, m := range []Mode{Bare, Doubled, Ours} {
+			if c := Attempts(t, s, None, m); c.Err != nil || c.Attempts != 1 {
+				t.Errorf("%v: %d attempts, error %v, want 1 and none", m, c.Attempts, c.Err)
+			}
+		}
+	})
+	t.Run("the caller gives up during a pause", func(t *testing.T) {
+		t.Parallel()
+		c := Attempts(t, s, Cancel, Ours)
+		if c.Attempts != 1 || c.Took > time.Second {
+			t.Errorf("%d attempts in %v, want 1 in less than a second", c.Attempts, c.Took)
+		}
+		if errors.Is(c.Err, context.Canceled) == want.Flat {
+			t.Errorf("the error is context.Canceled: %v, want %v: %v", want.Flat, !want.Flat, c.Err)
+		}
+	})
+}
