@@ -27,6 +27,7 @@ import (
 
 	"github.com/anthropics/anthropic-sdk-go"
 	"github.com/anthropics/anthropic-sdk-go/option"
+
 	"github.com/steadytrip/steadytrip/examples/sdks/internal/rig"
 	"github.com/steadytrip/steadytrip/transport"
 )

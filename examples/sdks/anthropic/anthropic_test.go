@@ -1,14 +1,184 @@
 package anthropic
 
 import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/anthropics/anthropic-sdk-go"
+	"go.uber.org/goleak"
+
+	"github.com/steadytrip/steadytrip/classify"
 	"github.com/steadytrip/steadytrip/examples/sdks/internal/rig"
+	"github.com/steadytrip/steadytrip/transport"
 )
 
-func TestRow(t *testing.T) {
-	rig.Check(t, SDK, rig.Want{
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestAttempts(t *testing.T) {
+	rig.Check(t, SDK(), rig.Want{
 		Bare:    map[rig.Fault]int{rig.Unavailable: 3, rig.Limited: 3, rig.Refused: 3},
 		Doubled: map[rig.Fault]int{rig.Unavailable: 6, rig.Limited: 9, rig.Refused: 9, rig.Open: 3},
 	})
+}
+
+// TestAttemptsOfCalls counts what arrives with steadytrip plugged in and the SDK's own retries off.
+func TestAttemptsOfCalls(t *testing.T) {
+	post := func(ctx context.Context, client anthropic.Client) error {
+		_, err := Ask(ctx, client)
+		return err
+	}
+	twice := func(ctx context.Context, client anthropic.Client) error { return post(transport.Idempotent(ctx), client) }
+	get := func(ctx context.Context, client anthropic.Client) error {
+		_, err := client.Models.Get(ctx, "claude-example", anthropic.ModelGetParams{})
+		return err
+	}
+	for _, c := range []struct {
+		name   string
+		call   func(ctx context.Context, client anthropic.Client) error
+		answer http.HandlerFunc
+		want   int
+	}{
+		{"a GET is sent again after a 503", get, rig.JSON(503, unavailable), 2},
+		{"and after a lost connection", get, rig.Lose, 2},
+		{"and when the API is overloaded", get, rig.JSON(529, overloaded), 2},
+		{"a POST is not sent again after a 503", post, rig.JSON(503, unavailable), 1},
+		{"nor when the API is overloaded", post, rig.JSON(529, overloaded), 1},
+		{"nor if the API says to try again, for it may have acted", post, rig.JSON(529, overloaded, "X-Should-Retry", "true"), 1},
+		{"nor after a lost connection", post, rig.Lose, 1},
+		{"but after a 429, which did nothing", post, rig.JSON(429, limited, "Retry-After-Ms", "1"), 3},
+		{"a POST that may be carried out twice is sent again after a 503", twice, rig.JSON(503, unavailable), 2},
+		{"and when the API is overloaded", twice, rig.JSON(529, overloaded), 2},
+		{"and after a lost connection", twice, rig.Lose, 2},
+		{"a spend limit does not lift itself", twice, rig.JSON(429, spent), 1},
+		{"the API says not to try again", twice, rig.JSON(529, overloaded, "X-Should-Retry", "false"), 1},
+		{"a limit that lasts longer than the policy waits", post, rig.JSON(429, limited, "Retry-After", "20", "X-Should-Retry", "true"), 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			server, hc := rig.Serve(t, c.answer, transport.Config{})
+			if err := c.call(t.Context(), Client(hc, server.URL, false)); err == nil {
+				t.Error("the call succeeded")
+			}
+			if got := server.Total(); got != c.want {
+				t.Errorf("%d attempts, want %d", got, c.want)
+			}
+		})
+	}
+}
+
+func TestErrorsKeepVerdictAndTrail(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		answer   http.HandlerFunc
+		sdk      anthropic.ErrorType
+		kind     classify.Kind
+		action   classify.Action
+		attempts int
+	}{
+		{"unavailable", rig.JSON(503, unavailable), "api_error", classify.ProviderUnavailable, classify.Retry, 2},
+		{"overloaded", rig.JSON(529, overloaded), "overloaded_error", classify.ProviderUnavailable, classify.Retry, 2},
+		{"limited", rig.JSON(429, limited, "Retry-After-Ms", "1"), "rate_limit_error", classify.ProviderRateLimit, classify.Wait, 3},
+		{"spent", rig.JSON(429, spent), "rate_limit_error", classify.ProviderAPI, classify.Inspect, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			server, hc := rig.Serve(t, c.answer, transport.Config{})
+			_, err := Ask(transport.Idempotent(t.Context()), Client(hc, server.URL, false))
+			var e *anthropic.Error
+			if !errors.As(err, &e) {
+				t.Fatalf("got %T: %v, want the SDK's error", err, err)
+			}
+			v, trail := classify.Of(e.Response, nil), transport.TrailOf(e.Response, nil)
+			if e.Type() != c.sdk || v.Kind != c.kind || v.Action() != c.action || trail.Attempts != c.attempts {
+				t.Errorf("got %q, %v, %v, %d attempts, want %q, %v, %v, %d",
+					e.Type(), v.Kind, v.Action(), trail.Attempts, c.sdk, c.kind, c.action, c.attempts)
+			}
+		})
+	}
+}
+
+func TestStreamArrivesPieceByPiece(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	heard := make(chan struct{})
+	server, hc := rig.Serve(t, rig.Answers(
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			startStream(w)
+			writePiece(w, answer[0])
+			select {
+			case <-heard: // nothing more is sent before the first piece has arrived
+				writePiece(w, answer[1])
+				endStream(w)
+			case <-r.Context().Done():
+			}
+		}),
+		rig.JSON(429, limited, "Retry-After-Ms", "1"),
+	), transport.Config{})
+	var said []string
+	err := Stream(ctx, Client(hc, server.URL, false), func(s string) {
+		if said = append(said, s); len(said) == 1 {
+			close(heard)
+		}
+	})
+	if err != nil || strings.Join(said, "|") != strings.Join(answer, "|") {
+		t.Errorf("got %q, %v, want %q", said, err, answer)
+	}
+	if server.Total() != 2 {
+		t.Errorf("%d attempts, want 2", server.Total())
+	}
+}
+
+func TestBrokenStreamIsNotRepeated(t *testing.T) {
+	for _, own := range []bool{false, true} {
+		server, hc := rig.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			startStream(w)
+			writePiece(w, answer[0])
+			panic(http.ErrAbortHandler)
+		}), transport.Config{PerCall: []transport.Middleware{transport.Resume(3)}})
+		var said []string
+		err := Stream(transport.Idempotent(t.Context()), Client(hc, server.URL, own), func(s string) { said = append(said, s) })
+		if err == nil || len(said) != 1 || said[0] != answer[0] {
+			t.Errorf("own retries %v: got %q, %v, want the first piece and an error", own, said, err)
+		}
+		if server.Total() != 1 {
+			t.Errorf("own retries %v: %d attempts, want 1", own, server.Total())
+		}
+	}
+}
+
+// TestOverloadInAStreamIsNotRepeated: it is told within a 200, of which the caller may have used the beginning.
+func TestOverloadInAStreamIsNotRepeated(t *testing.T) {
+	server, hc := rig.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		startStream(w)
+		writePiece(w, answer[0])
+		writeEvent(w, "error", overloaded)
+	}), transport.Config{})
+	err := Stream(transport.Idempotent(t.Context()), Client(hc, server.URL, false), func(string) {})
+	var e *anthropic.Error
+	if !errors.As(err, &e) || e.Type() != "overloaded_error" || server.Total() != 1 {
+		t.Errorf("%d attempts, %v, want 1 and an overload", server.Total(), err)
+	}
+}
+
+// TestLostBody: an answer whose body breaks off is read by the SDK, behind the chain. With its own retries on it asks again.
+func TestLostBody(t *testing.T) {
+	for own, want := range map[bool]int{false: 1, true: 3} {
+		server, hc := rig.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1000")
+			rig.JSON(200, `{"id":"msg_1",`)(w, nil)
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		}), transport.Config{})
+		_, err := Ask(transport.Idempotent(t.Context()), Client(hc, server.URL, own))
+		if err == nil || server.Total() != want {
+			t.Errorf("own retries %v: %d attempts, %v, want %d and an error", own, server.Total(), err, want)
+		}
+	}
 }

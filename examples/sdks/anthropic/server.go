@@ -69,4 +69,5 @@ const (
 	unavailable = `{"type":"error","error":{"type":"api_error","message":"Service unavailable."},"request_id":"req_1"}`
 	overloaded  = `{"type":"error","error":{"type":"overloaded_error","message":"Overloaded."},"request_id":"req_1"}`
 	limited     = `{"type":"error","error":{"type":"rate_limit_error","message":"Too many requests."},"request_id":"req_1"}`
+	spent       = `{"type":"error","error":{"type":"rate_limit_error","message":"Spend limit reached.","details":{"error_code":"enforced_spend_limit_reached"}},"request_id":"req_1"}`
 )

@@ -29,6 +29,7 @@ import (
 
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
+
 	"github.com/steadytrip/steadytrip/examples/sdks/internal/rig"
 	"github.com/steadytrip/steadytrip/transport"
 )

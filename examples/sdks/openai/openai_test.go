@@ -9,16 +9,17 @@ import (
 	"time"
 
 	"github.com/openai/openai-go/v3"
+	"go.uber.org/goleak"
+
 	"github.com/steadytrip/steadytrip/classify"
 	"github.com/steadytrip/steadytrip/examples/sdks/internal/rig"
 	"github.com/steadytrip/steadytrip/transport"
-	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestRow(t *testing.T) {
-	rig.Check(t, SDK, rig.Want{
+func TestAttempts(t *testing.T) {
+	rig.Check(t, SDK(), rig.Want{
 		Bare:    map[rig.Fault]int{rig.Unavailable: 3, rig.Limited: 3, rig.Refused: 3},
 		Doubled: map[rig.Fault]int{rig.Unavailable: 6, rig.Limited: 9, rig.Refused: 9, rig.Open: 3},
 	})
