@@ -65,4 +65,5 @@ const (
 	unavailable = `{"error":{"type":"api_error","message":"Something went wrong on Stripe's end."}}`
 	limited     = `{"error":{"type":"invalid_request_error","code":"rate_limit","message":"Request rate limit exceeded."}}`
 	locked      = `{"error":{"type":"invalid_request_error","code":"lock_timeout","message":"This object cannot be accessed right now."}}`
+	inUse       = `{"error":{"type":"idempotency_error","code":"idempotency_key_in_use","message":"There is another request with this key."}}`
 )

@@ -12,26 +12,77 @@
 // a POST as it does a GET: Stripe answers the repetition of a request that it has carried out with the first answer.
 // A Stripe-Should-Retry field in the answer has the last word.
 //
-// The error of an answer is *stripe.Error, as without the chain. It holds the status and the header, but not the *http.Response:
-// the verdict and the trail are told to the chain's hooks only. Of an error without an answer [classify.Of] and
-// [transport.TrailOf] read them.
+// The error of an answer is *stripe.Error, as without the chain. It holds the status, the header and the body, but not the
+// *http.Response on which the verdict rides: [Verdict] judges it anew. Of an error without an answer [classify.Of] and
+// [transport.TrailOf] read what the chain found.
 package stripe
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/stripe/stripe-go/v85"
+
+	"github.com/steadytrip/steadytrip/classify"
+	"github.com/steadytrip/steadytrip/examples/sdks/internal/rig"
 )
 
-// New returns a client of the API at url that sends through hc and retries that often by itself.
-func New(hc *http.Client, url string, retries int64) *stripe.Client {
-	backends := stripe.NewBackendsWithConfig(&stripe.BackendConfig{
-		HTTPClient:        hc,
-		MaxNetworkRetries: stripe.Int64(retries),
-		URL:               stripe.String(url),
-		LeveledLogger:     &stripe.LeveledLogger{Level: stripe.LevelNull},
+// SDK is the SDK, which posts a customer.
+func SDK() rig.SDK {
+	return rig.SDK{
+		Name:        "stripe",
+		Plug:        "stripe.BackendConfig{HTTPClient: hc}",
+		Off:         "stripe.BackendConfig{MaxNetworkRetries: stripe.Int64(0)}",
+		Handler:     &Server{},
+		Unavailable: []byte(unavailable),
+		Limited:     []byte(limited),
+		Explain:     explain,
+		Call: func(ctx context.Context, hc *http.Client, url string, own bool) error {
+			_, err := Create(ctx, Client(hc, url, own))
+			return err
+		},
+	}
+}
+
+// explain returns what the SDK's error says of an answer.
+func explain(err error) string {
+	var e *stripe.Error
+	if !errors.As(err, &e) {
+		return ""
+	}
+	return fmt.Sprintf("%d %s %s: %s", e.HTTPStatusCode, e.Type, e.Code, e.Msg)
+}
+
+// Verdict returns what an error of the SDK's means. [classify.Of] alone would take its error of an answer for one of the network.
+func Verdict(err error) classify.Verdict {
+	var e *stripe.Error
+	if !errors.As(err, &e) || e.LastResponse == nil {
+		return classify.Of(nil, err)
+	}
+	answer := e.LastResponse
+	return classify.Default().Classify(classify.Outcome{
+		Status: answer.StatusCode, Header: answer.Header, Body: answer.RawJSON, Time: time.Now(),
 	})
+}
+
+// Client returns a client of the API at url that sends through hc. If own is true the SDK retries by itself, as often as it does
+// by default but without pauses.
+func Client(hc *http.Client, url string, own bool) *stripe.Client {
+	config := &stripe.BackendConfig{
+		HTTPClient:    hc,
+		URL:           stripe.String(url),
+		LeveledLogger: &stripe.LeveledLogger{Level: stripe.LevelNull},
+	}
+	if !own {
+		config.MaxNetworkRetries = stripe.Int64(0)
+	}
+	backends := stripe.NewBackendsWithConfig(config)
+	if api, ok := backends.API.(*stripe.BackendImplementation); ok {
+		api.SetNetworkRetriesSleep(false)
+	}
 	return stripe.NewClient("sk_test_example", stripe.WithBackends(backends))
 }
 
