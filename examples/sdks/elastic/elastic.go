@@ -25,24 +25,67 @@ package elastic
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/elastic/elastic-transport-go/v8/elastictransport"
+
 	"github.com/steadytrip/steadytrip/classify"
+	"github.com/steadytrip/steadytrip/examples/sdks/internal/rig"
 	"github.com/steadytrip/steadytrip/transport"
 )
 
-// New returns a client of the nodes that sends through rt and does not retry by itself.
-func New(rt http.RoundTripper, nodes []*url.URL, more ...elastictransport.Option) (*elastictransport.Client, error) {
-	options := []elastictransport.Option{
-		elastictransport.WithURLs(nodes...),
-		elastictransport.WithTransport(rt),
-		elastictransport.WithDisableRetry(),
+// SDK is the transport of the Elasticsearch clients, asked for documents.
+func SDK() rig.SDK {
+	return rig.SDK{
+		Name:        "elastic",
+		Plug:        "elastictransport.WithTransport(hc.Transport)",
+		Off:         "elastictransport.WithDisableRetry()",
+		Handler:     Handler(),
+		Unavailable: []byte(unavailable),
+		Limited:     []byte(limited),
+		Explain:     explain,
+		Call: func(ctx context.Context, hc *http.Client, node string, own bool) error {
+			client, err := Client(hc.Transport, own, node)
+			if err != nil {
+				return err
+			}
+			_, err = Search(ctx, client, strings.NewReader(query))
+			return err
+		},
 	}
-	return elastictransport.NewClient(append(options, more...)...)
+}
+
+// explain returns what the answer's body says; the SDK has no error type for it.
+func explain(err error) string {
+	var e *classify.ProviderAPIError
+	if !errors.As(err, &e) {
+		return ""
+	}
+	return fmt.Sprintf("%d %s", e.StatusCode, e.ResponseBody)
+}
+
+const query = `{"query":{"match_all":{}}}`
+
+// Client returns a client of the nodes that sends through rt. If own is true it retries by itself, as it does by default.
+func Client(rt http.RoundTripper, own bool, nodes ...string) (*elastictransport.Client, error) {
+	var urls []*url.URL
+	for _, node := range nodes {
+		u, err := url.Parse(node)
+		if err != nil {
+			return nil, err
+		}
+		urls = append(urls, u)
+	}
+	options := []elastictransport.Option{elastictransport.WithURLs(urls...), elastictransport.WithTransport(rt)}
+	if !own {
+		options = append(options, elastictransport.WithDisableRetry())
+	}
+	return elastictransport.NewClient(options...)
 }
 
 // Search asks for documents and returns the answer's body.
