@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 )
@@ -54,27 +55,22 @@ func MeasureAll(ctx context.Context, s SDK) (Row, error) {
 // Print writes rows as a table. Of an open breaker, which lets nothing through, it shows how often the SDK asked.
 func Print(w io.Writer, rows []Row) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	var head, rule strings.Builder
-	head.WriteString("SDK")
-	rule.WriteString("---")
+	head := []string{"SDK"}
 	for _, c := range cells {
-		name := fmt.Sprintf("%s %v", c.Fault, c.Mode)
-		head.WriteString("\t" + name)
-		rule.WriteString("\t" + strings.Repeat("-", len(name)))
+		head = append(head, fmt.Sprintf("%s %v", c.Fault, c.Mode))
 	}
-	fmt.Fprintln(t, head.String())
-	fmt.Fprintln(t, rule.String())
+	fmt.Fprintln(t, strings.Join(head, "\t"))
 	for _, r := range rows {
-		line := r.SDK.Name
+		line := []string{r.SDK.Name}
 		for _, c := range cells {
 			count := r.Of[c.Mode][c.Fault]
 			n := count.Attempts
 			if c.Fault == Open {
 				n = count.Calls
 			}
-			line += fmt.Sprintf("\t%d", n)
+			line = append(line, strconv.Itoa(n))
 		}
-		fmt.Fprintln(t, line)
+		fmt.Fprintln(t, strings.Join(line, "\t"))
 	}
 	return t.Flush()
 }
