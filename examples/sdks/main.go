@@ -11,14 +11,24 @@ import (
 	"io"
 	"os"
 
+	"github.com/steadytrip/steadytrip/examples/sdks/aws"
+	"github.com/steadytrip/steadytrip/examples/sdks/azure"
 	"github.com/steadytrip/steadytrip/examples/sdks/github"
+	"github.com/steadytrip/steadytrip/examples/sdks/google"
 	"github.com/steadytrip/steadytrip/examples/sdks/internal/rig"
+	"github.com/steadytrip/steadytrip/examples/sdks/kubernetes"
+	"github.com/steadytrip/steadytrip/examples/sdks/oauth2"
 )
 
 // sdks are all SDKs, in the order of the table.
 func sdks() []rig.SDK {
 	return []rig.SDK{
+		aws.SDK(),
+		azure.SDK(),
 		github.SDK(),
+		google.SDK(),
+		kubernetes.SDK(),
+		oauth2.SDK(),
 	}
 }
 
@@ -74,7 +84,7 @@ func show(ctx context.Context, out io.Writer, s rig.SDK) error {
 		off = "it has none"
 	}
 	fmt.Fprintf(out, "%s\n  plug in:          %s\n  its own retries:  %s\n", s.Name, s.Plug, off)
-	for _, f := range []rig.Fault{rig.None, rig.Unavailable, rig.Limited, rig.Refused, rig.Open, rig.Cancel} {
+	for _, f := range []rig.Fault{rig.None, rig.Once, rig.Unavailable, rig.Limited, rig.Refused, rig.Open, rig.Cancel} {
 		c, err := rig.Measure(ctx, s, f, rig.Ours)
 		if err != nil {
 			return err

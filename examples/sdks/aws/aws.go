@@ -92,7 +92,7 @@ func SDK() rig.SDK {
 		Unavailable: []byte(`<?xml version="1.0" encoding="UTF-8"?>` +
 			`<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message><RequestId>4442587FB7D0A2F9</RequestId></Error>`),
 		Limited: []byte(`<?xml version="1.0" encoding="UTF-8"?>` +
-			`<Error><Code>TooManyRequests</Code><Message>Too many requests.</Message><RequestId>4442587FB7D0A2F9</RequestId></Error>`),
+			`<Error><Code>TooManyRequestsException</Code><Message>Too many requests.</Message><RequestId>4442587FB7D0A2F9</RequestId></Error>`),
 		Explain: func(err error) string {
 			var api smithy.APIError
 			if !errors.As(err, &api) {

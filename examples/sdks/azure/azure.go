@@ -46,7 +46,7 @@ func SDK() rig.SDK {
 		Plug: "azcore.ClientOptions{Transport: hc}",
 		Off:  "azcore.ClientOptions{Retry: policy.RetryOptions{MaxRetries: -1}}",
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path != "/account/people(PartitionKey='de',RowKey='1')" || !strings.HasPrefix(r.Header.Get("Authorization"), "SharedKey account:") {
+			if r.URL.Path != "/account/people(PartitionKey='de',RowKey='1')" || !strings.HasPrefix(r.Header.Get("Authorization"), "SharedKeyLite account:") {
 				w.WriteHeader(http.StatusForbidden)
 				return
 			}

@@ -1,8 +1,13 @@
 package rig
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -29,7 +34,8 @@ type Want struct {
 
 // Check measures an SDK and holds the counts against want. With steadytrip plugged in and the SDK's own retries off,
 // attempts are the policy's, an open breaker is asked once, a rate limit is waited for, a cancellation ends the pause,
-// and the SDK's own error of an answer says what it says without steadytrip.
+// each attempt is the request as the SDK made it, signature included, and the SDK's own error of an answer says what it says
+// without steadytrip.
 func Check(t *testing.T, s SDK, want Want) {
 	t.Parallel()
 	t.Run("row", func(t *testing.T) {
@@ -92,6 +98,23 @@ func Check(t *testing.T, s SDK, want Want) {
 			}
 		}
 	})
+	t.Run("a retry is the same request again", func(t *testing.T) {
+		t.Parallel()
+		c := Attempts(t, s, Once, Ours)
+		if c.Err != nil || len(c.received) != Once.Want() {
+			t.Fatalf("%d attempts, error %v, want %d and none", len(c.received), c.Err, Once.Want())
+		}
+		first, second := c.received[0], c.received[1]
+		if first.Method != second.Method || first.URL.String() != second.URL.String() ||
+			!reflect.DeepEqual(first.Header, second.Header) || !bytes.Equal(first.Body, second.Body) {
+			t.Errorf("first %s %s %v %q,\nthen %s %s %v %q", first.Method, first.URL, first.Header, first.Body,
+				second.Method, second.URL, second.Header, second.Body)
+		}
+		bare := Attempts(t, s, None, Bare).received[0]
+		if got, want := names(first.Header), names(bare.Header); !slices.Equal(got, want) {
+			t.Errorf("the fields are %v, without steadytrip %v", got, want)
+		}
+	})
 	t.Run("the caller gives up during a pause", func(t *testing.T) {
 		t.Parallel()
 		c := Attempts(t, s, Cancel, Ours)
@@ -103,3 +126,6 @@ func Check(t *testing.T, s SDK, want Want) {
 		}
 	})
 }
+
+// names are the fields of h, sorted.
+func names(h http.Header) []string { return slices.Sorted(maps.Keys(h)) }

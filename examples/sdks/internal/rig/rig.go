@@ -19,12 +19,13 @@ import (
 	"github.com/steadytrip/steadytrip/transport/transporttest"
 )
 
-// Fault says how the server misbehaves. It goes on misbehaving for as long as it is asked.
+// Fault says how the server misbehaves. But for Once, it goes on for as long as it is asked.
 type Fault string
 
 // The faults.
 const (
 	None        Fault = "none"    // it does not
+	Once        Fault = "once"    // it answers 503 to the first request only
 	Unavailable Fault = "503"     // it answers 503
 	Limited     Fault = "429"     // it answers 429 with a Retry-After: of 1 second in mode Ours, else of 0
 	Refused     Fault = "refused" // it does not listen
@@ -70,6 +71,8 @@ type Count struct {
 	Waited   time.Duration // in steadytrip's pauses
 	Took     time.Duration // from the call to its end
 	Err      error         // what the SDK returned
+
+	received []transporttest.Received // the attempts, as the server saw them
 }
 
 // Resolution is what is worth showing of a duration.
@@ -96,7 +99,7 @@ func (f Fault) Want() int {
 	switch f {
 	case Open:
 		return 0
-	case Unavailable:
+	case Unavailable, Once:
 		return 1 + s.Profiles[classify.ProviderUnavailable].Retries
 	case Limited:
 		return 1 + s.Profiles[classify.ProviderRateLimit].Retries
@@ -133,6 +136,16 @@ func (s SDK) handler(f Fault, m Mode) http.Handler {
 			return fail(http.StatusTooManyRequests, s.Limited, "1")
 		}
 		return fail(http.StatusTooManyRequests, s.Limited, "0")
+	case Once:
+		var asked atomic.Bool
+		failing := fail(http.StatusServiceUnavailable, s.Unavailable, "")
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if asked.Swap(true) {
+				s.Handler.ServeHTTP(w, r)
+				return
+			}
+			failing.ServeHTTP(w, r)
+		})
 	case None, Refused, Open:
 	}
 	return s.Handler
@@ -192,7 +205,7 @@ func Measure(ctx context.Context, s SDK, f Fault, m Mode) (Count, error) {
 	c.Err = s.Call(ctx, hc, server.URL, m != Ours)
 	c.Took = time.Since(start)
 	c.Calls, c.Waited = int(calls.Load()), time.Duration(waited.Load())
-	c.Attempts = server.Total()
+	c.Attempts, c.received = server.Total(), server.Requests()
 	if f == Refused {
 		c.Attempts = int(dials.Load())
 	}
