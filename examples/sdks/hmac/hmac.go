@@ -13,18 +13,64 @@
 package hmac
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/steadytrip/steadytrip/classify"
+	"github.com/steadytrip/steadytrip/examples/sdks/internal/rig"
 	"github.com/steadytrip/steadytrip/transport"
 )
+
+// SDK is the client, which puts a note.
+func SDK() rig.SDK {
+	secret := []byte("example")
+	return rig.SDK{
+		Name:        "hmac",
+		Plug:        "transport.Config{PerAttempt: []transport.Middleware{hmac.Sign(key, secret)}}",
+		Sign:        Sign("key-1", secret),
+		Fresh:       []string{fieldTime, fieldNonce, fieldSignature},
+		Handler:     &Guard{Key: "key-1", Secret: secret, Next: Notes()},
+		Unavailable: []byte(`{"error":{"code":"unavailable"}}`),
+		Limited:     []byte(`{"error":{"code":"limited"}}`),
+		Explain:     explain,
+		Call: func(ctx context.Context, hc *http.Client, url string, _ bool) error {
+			return Put(ctx, hc, url, "a note")
+		},
+	}
+}
+
+// Put sends a note to the API at url.
+func Put(ctx context.Context, hc *http.Client, url, note string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, url+"/notes/1", strings.NewReader(note))
+	if err != nil {
+		return err
+	}
+	resp, err := hc.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	return classify.CheckResponse(resp)
+}
+
+// explain returns what an error says of the API's answer.
+func explain(err error) string {
+	var e *classify.ProviderAPIError
+	if !errors.As(err, &e) {
+		return ""
+	}
+	return fmt.Sprintf("%d %s", e.StatusCode, e.ResponseBody)
+}
 
 // The fields of a signed request.
 const (

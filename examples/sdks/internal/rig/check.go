@@ -105,6 +105,16 @@ func Check(t *testing.T, s SDK, want Want) {
 			t.Fatalf("%d attempts, error %v, want %d and none", len(c.received), c.Err, Once.Want())
 		}
 		first, second := c.received[0], c.received[1]
+		same := 0
+		for _, name := range s.Fresh {
+			if first.Header.Get(name) == second.Header.Get(name) {
+				same++
+			}
+			second.Header[name] = first.Header[name]
+		}
+		if same > 0 && same == len(s.Fresh) {
+			t.Errorf("none of %v was made anew for the second attempt", s.Fresh)
+		}
 		if first.Method != second.Method || first.URL.String() != second.URL.String() ||
 			!reflect.DeepEqual(first.Header, second.Header) || !bytes.Equal(first.Body, second.Body) {
 			t.Errorf("first %s %s %v %q,\nthen %s %s %v %q", first.Method, first.URL, first.Header, first.Body,

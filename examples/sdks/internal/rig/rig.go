@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -56,6 +57,10 @@ type SDK struct {
 	// Call builds the SDK's client on hc and makes one idempotent API call. If own is true the SDK retries as often as it does
 	// by default; only its pauses may be set shorter. Otherwise its own retries are off.
 	Call func(ctx context.Context, hc *http.Client, url string, own bool) error
+
+	// Sign is what signs each attempt, next to the network; Fresh are the fields that may differ between attempts then. Default: nothing.
+	Sign  transport.Middleware
+	Fresh []string
 
 	// Unavailable and Limited are the bodies of a 503 and of a 429, as the API writes them, and Header the fields beside them.
 	Unavailable, Limited []byte
@@ -140,6 +145,12 @@ func (s SDK) handler(f Fault, m Mode) http.Handler {
 		var asked atomic.Bool
 		failing := fail(http.StatusServiceUnavailable, s.Unavailable, "")
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			// What nobody reads of a body is not remembered.
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				panic(http.ErrAbortHandler)
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
 			if asked.Swap(true) {
 				s.Handler.ServeHTTP(w, r)
 				return
@@ -171,7 +182,7 @@ func Measure(ctx context.Context, s SDK, f Fault, m Mode) (Count, error) {
 	defer cancel()
 	var c Count
 	var calls, waited atomic.Int64
-	hc := &http.Client{Transport: base}
+	hc := &http.Client{Transport: transport.Chain(base, s.Sign)}
 	if m != Bare {
 		set := Policy()
 		hooks := transport.Hooks{Call: func(_ context.Context, i transport.CallInfo) {
