@@ -31,7 +31,9 @@ func TestAttemptsOfCalls(t *testing.T) {
 		_, err := Ask(ctx, client)
 		return err
 	}
-	twice := func(ctx context.Context, client anthropic.Client) error { return post(transport.Idempotent(ctx), client) }
+	twice := func(ctx context.Context, client anthropic.Client) error {
+		return post(transport.Idempotent(ctx), client)
+	}
 	get := func(ctx context.Context, client anthropic.Client) error {
 		_, err := client.Models.Get(ctx, "claude-example", anthropic.ModelGetParams{})
 		return err

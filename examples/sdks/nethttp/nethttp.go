@@ -4,7 +4,11 @@
 //
 // [transport.Wrap] returns a copy of the client whose Transport is the chain around the one it had. Everything else stays the
 // client's: it follows redirects, keeps cookies and asks CheckRedirect. Each hop of a redirect is a call of its own to the
-// chain, with its own retries and, if it leads to another host, that host's breaker.
+// chain, with its own retries and, if it leads to another host, that host's breaker. The cookies of an answer that the chain
+// discards are not kept: the jar sees the answers that the client sees.
+//
+// A Transport that is built by hand speaks HTTP/2 only if it says so, by ForceAttemptHTTP2 or Protocols. The chain speaks what
+// its base speaks.
 //
 // net/http makes no retries that could be switched off but one: it sends a request again on another connection if the one
 // it had kept turns out to be closed, and the request is idempotent. The chain sees one attempt then.
@@ -15,13 +19,51 @@
 package nethttp
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
 
-	"github.com/steadytrip/steadytrip/transport"
+	"github.com/steadytrip/steadytrip/classify"
+	"github.com/steadytrip/steadytrip/examples/sdks/internal/rig"
 )
 
-// New returns the client with the chain around its Transport. A Transport that is built by hand speaks HTTP/2
-// only if it says so, by ForceAttemptHTTP2 or Protocols; the chain does not mind either way.
-func New(client *http.Client, cfg transport.Config) (*http.Client, error) {
-	return transport.Wrap(client, cfg)
+// SDK is http.Client itself, which gets a page.
+func SDK() rig.SDK {
+	return rig.SDK{
+		Name:        "nethttp",
+		Plug:        "transport.Wrap(&http.Client{}, transport.Config{})",
+		Handler:     http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "a page") }),
+		Unavailable: []byte("The page is being repaired.\n"),
+		Limited:     []byte("The page has been read too often.\n"),
+		Explain: func(err error) string {
+			var e *classify.ProviderAPIError
+			if !errors.As(err, &e) {
+				return ""
+			}
+			return fmt.Sprintf("%d %s", e.StatusCode, e.ResponseBody)
+		},
+		Call: func(ctx context.Context, hc *http.Client, url string, _ bool) error {
+			_, err := Get(ctx, hc, url)
+			return err
+		},
+	}
+}
+
+// Get returns a page, or the typed error of what came instead.
+func Get(ctx context.Context, hc *http.Client, url string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := hc.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if err := classify.CheckResponse(resp); err != nil {
+		return nil, err
+	}
+	return io.ReadAll(resp.Body)
 }
