@@ -42,6 +42,10 @@ func Config(hc *http.Client, url string) aws.Config {
 		Credentials:  credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
 		HTTPClient:   hc,
 		Retryer:      func() aws.Retryer { return aws.NopRetryer{} },
+
+		// As LoadDefaultConfig has it.
+		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenSupported,
+		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenSupported,
 	}
 }
 
