@@ -5,8 +5,8 @@
 // where hc comes from transport.Wrap. The option overrides every other one about credentials, so authentication is put into hc:
 // [Authenticated] has oauth2.Transport outside of steadytrip, which is where it belongs.
 //
-// The clients do not retry, but for uploads of media. WithRetry of the call with a function that says no switches that off.
-// Left on, it heeds no mark of steadytrip's errors.
+// The clients do not retry, but for the chunks of an upload, each for half a minute and without heeding the marks of steadytrip's
+// errors. [Upload] switches that off and leaves the retries to steadytrip.
 package google
 
 import (
@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 
 	"golang.org/x/oauth2"
@@ -22,6 +23,7 @@ import (
 	"google.golang.org/api/storage/v1"
 
 	"github.com/steadytrip/steadytrip/examples/sdks/internal/rig"
+	"github.com/steadytrip/steadytrip/transport"
 )
 
 // Authenticated returns a client that sends the tokens of source by hc, which transport.Wrap has made.
@@ -34,15 +36,19 @@ func Client(ctx context.Context, hc *http.Client, url string) (*storage.Service,
 	return storage.NewService(ctx, option.WithHTTPClient(hc), option.WithEndpoint(url+"/storage/v1/"))
 }
 
-// Never is for WithRetry of a call: it switches the retries of the client's own off.
-func Never(error) bool { return false }
+// Upload sends media as a new object; that it must not exist makes repeating harmless. What is sent in chunks, or is shorter than one,
+// is in memory and can be repeated. googleapi.ChunkSize(0) streams the media instead, and it is sent once.
+func Upload(ctx context.Context, s *storage.Service, bucket, name string, media io.Reader, options ...googleapi.MediaOption) (*storage.Object, error) {
+	return s.Objects.Insert(bucket, &storage.Object{Name: name}).IfGenerationMatch(0).Media(media, options...).
+		WithRetry(nil, func(error) bool { return false }).Context(transport.Idempotent(ctx)).Do()
+}
 
 // SDK is the client of storage, asked about an object.
 func SDK() rig.SDK {
 	return rig.SDK{
 		Name: "google",
 		Plug: "storage.NewService(ctx, option.WithHTTPClient(hc))",
-		Off:  "uploads: call.WithRetry(nil, func(error) bool { return false }); others have none",
+		Off:  "only uploads have some: insert.WithRetry(nil, func(error) bool { return false })",
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/json; charset=UTF-8")
 			if r.URL.Path != "/storage/v1/b/bucket/o/object" || r.Header.Get("Authorization") != "Bearer secret" {
