@@ -4,7 +4,8 @@
 //	client := config.Client(ctx, token)
 //
 // where hc comes from transport.Wrap. Calls of the API and of the token endpoint both pass through it, inside of oauth2.Transport:
-// every attempt of a call has the token that the call began with.
+// every attempt of a call has the token that the call began with. Around oauth2.Transport steadytrip would take a token that is
+// not granted for a broken connection, and ask once more.
 //
 // oauth2 does not retry, but it asks twice for a token as long as it does not know how the client is to authenticate: any failure
 // makes it try the other way. Endpoint.AuthStyle, or AuthStyle of clientcredentials.Config, ends that.
