@@ -16,6 +16,23 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// TestReadmeShowsHow keeps the README's lines to those of the SDKs.
+func TestReadmeShowsHow(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := strings.ReplaceAll(string(readme), "`", "")
+	for _, s := range sdks() {
+		for _, line := range []string{s.Plug, s.Off} {
+			if !strings.Contains(plain, line) {
+				t.Errorf("README.md does not say %q of %s", line, s.Name)
+			}
+		}
+	}
+}
+
 // TestTable holds the README's table against what is measured.
 func TestTable(t *testing.T) {
 	t.Parallel()

@@ -3,7 +3,7 @@
 //	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(hc),
 //		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }))
 //
-// where hc comes from transport.Wrap, and the second option switches the SDK's own retries off. Left on, they do not repeat what
+// where hc comes from [HTTPClient], and the second option switches the SDK's own retries off. Left on, they do not repeat what
 // steadytrip returns as an error, for its mark says that retrying has been done; an answer has no mark, and is repeated.
 //
 // The SDK gives net/http no way to read a body again (http.Request.GetBody), so steadytrip sends a request with a body once. That is
@@ -26,6 +26,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
@@ -33,6 +34,16 @@ import (
 	"github.com/steadytrip/steadytrip/examples/sdks/internal/rig"
 	"github.com/steadytrip/steadytrip/transport"
 )
+
+// HTTPClient returns the SDK's own http.Client with steadytrip around its transport: it follows only the redirects that keep the
+// method, as the services expect.
+func HTTPClient(cfg transport.Config) (*http.Client, error) {
+	client, ok := awshttp.NewBuildableClient().Freeze().(*http.Client)
+	if !ok {
+		return nil, errors.New("aws: the SDK's own client is no http.Client")
+	}
+	return transport.Wrap(client, cfg)
+}
 
 // Config returns the configuration for every service of the SDK on hc, without retries of its own. It reads nothing of the machine.
 func Config(hc *http.Client, url string) aws.Config {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 	"go.uber.org/goleak"
@@ -116,4 +117,43 @@ func TestLargeUploadIsNotBuffered(t *testing.T) {
 		t.Errorf("calls %v, want %v", got, want)
 	}
 	t.Logf("%d MiB ahead", body.Ahead()>>20)
+}
+
+// TestRedirects: the client follows what the SDK's own client does.
+func TestRedirects(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name     string
+		redirect transporttest.Response
+		attempts int
+	}{
+		{"moved for good", transporttest.Answer(301, "").Header("Location", "/bucket/elsewhere"), 1},
+		{"moved for good, nobody knows where", transporttest.Answer(301, ""), 1},
+		{"moved for now", transporttest.Answer(307, "").Header("Location", "/bucket/key"), 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			ours, err := HTTPClient(transport.Config{Policy: rig.Policy()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ours.CloseIdleConnections()
+			theirs, _ := awshttp.NewBuildableClient().Freeze().(*http.Client)
+			defer theirs.CloseIdleConnections()
+			var said []string
+			for _, hc := range []*http.Client{ours, theirs} {
+				server := transporttest.NewServer(SDK().Handler)
+				server.AnswerNext(c.redirect, 1)
+				err := SDK().Call(t.Context(), hc, server.URL, false)
+				if got := server.Total(); got != c.attempts || (err == nil) != (c.attempts == 2) {
+					t.Errorf("%d attempts, error %v, want %d", got, err, c.attempts)
+				}
+				said = append(said, SDK().Explain(err))
+				server.Close()
+			}
+			if said[0] != said[1] {
+				t.Errorf("the SDK's own error is %q, without steadytrip %q", said[0], said[1])
+			}
+		})
+	}
 }

@@ -1,7 +1,9 @@
 package kubernetes
 
 import (
+	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -61,6 +63,30 @@ func TestWrap(t *testing.T) {
 		if r.Header.Get("Authorization") != "Bearer secret" {
 			t.Errorf("attempt %d has no token", r.Number)
 		}
+	}
+}
+
+// TestUpdate: client-go lets net/http read a body again, and so a PUT is repeated; the resourceVersion in it keeps it from undoing
+// what others did in between.
+func TestUpdate(t *testing.T) {
+	t.Parallel()
+	server := transporttest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.Copy(w, r.Body)
+	}))
+	defer server.Close()
+	server.AnswerNext(transporttest.Answer(503, string(SDK().Unavailable)), 1)
+	pod := corev1.Pod{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
+		ObjectMeta: metav1.ObjectMeta{Name: "web-0", Namespace: "default", ResourceVersion: "7"},
+	}
+	var got corev1.Pod
+	if err := client(t, server.URL).Put().Namespace("default").Resource("pods").Name("web-0").Body(&pod).Do(t.Context()).Into(&got); err != nil {
+		t.Fatal(err)
+	}
+	requests := server.Requests()
+	if len(requests) != 2 || !bytes.Equal(requests[0].Body, requests[1].Body) || got.ResourceVersion != "7" {
+		t.Errorf("%d attempts, the pod is %v, want 2 of the same", len(requests), got.ObjectMeta)
 	}
 }
 
