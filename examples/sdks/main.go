@@ -11,24 +11,36 @@ import (
 	"io"
 	"os"
 
+	"github.com/steadytrip/steadytrip/examples/sdks/anthropic"
 	"github.com/steadytrip/steadytrip/examples/sdks/aws"
 	"github.com/steadytrip/steadytrip/examples/sdks/azure"
+	"github.com/steadytrip/steadytrip/examples/sdks/elastic"
 	"github.com/steadytrip/steadytrip/examples/sdks/github"
 	"github.com/steadytrip/steadytrip/examples/sdks/google"
+	"github.com/steadytrip/steadytrip/examples/sdks/hmac"
 	"github.com/steadytrip/steadytrip/examples/sdks/internal/rig"
 	"github.com/steadytrip/steadytrip/examples/sdks/kubernetes"
+	"github.com/steadytrip/steadytrip/examples/sdks/nethttp"
 	"github.com/steadytrip/steadytrip/examples/sdks/oauth2"
+	"github.com/steadytrip/steadytrip/examples/sdks/openai"
+	"github.com/steadytrip/steadytrip/examples/sdks/stripe"
 )
 
 // sdks are all SDKs, in the order of the table.
 func sdks() []rig.SDK {
 	return []rig.SDK{
+		anthropic.SDK(),
 		aws.SDK(),
 		azure.SDK(),
+		elastic.SDK(),
 		github.SDK(),
 		google.SDK(),
+		hmac.SDK(),
 		kubernetes.SDK(),
+		nethttp.SDK(),
 		oauth2.SDK(),
+		openai.SDK(),
+		stripe.SDK(),
 	}
 }
 
