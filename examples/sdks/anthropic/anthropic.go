@@ -24,6 +24,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/anthropics/anthropic-sdk-go"
 	"github.com/anthropics/anthropic-sdk-go/option"
@@ -83,17 +84,17 @@ func Ask(ctx context.Context, client anthropic.Client) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	text := ""
+	var text strings.Builder
 	for _, block := range message.Content {
-		text += block.Text
+		text.WriteString(block.Text)
 	}
-	return text, nil
+	return text.String(), nil
 }
 
 // Stream posts a message and tells each piece of the answer to say when it arrives.
 func Stream(ctx context.Context, client anthropic.Client, say func(string)) error {
 	stream := client.Messages.NewStreaming(ctx, question)
-	defer stream.Close()
+	defer func() { _ = stream.Close() }()
 	for stream.Next() {
 		if event := stream.Current(); event.Type == "content_block_delta" {
 			say(event.Delta.Text)

@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"github.com/anthropics/anthropic-sdk-go"
+	"github.com/anthropics/anthropic-sdk-go/option"
 	"go.uber.org/goleak"
 
 	"github.com/steadytrip/steadytrip/classify"
 	"github.com/steadytrip/steadytrip/examples/sdks/internal/rig"
+	"github.com/steadytrip/steadytrip/policy"
 	"github.com/steadytrip/steadytrip/transport"
 )
 
@@ -100,6 +102,21 @@ func TestErrorsKeepVerdictAndTrail(t *testing.T) {
 					e.Type(), v.Kind, v.Action(), trail.Attempts, c.sdk, c.kind, c.action, c.attempts)
 			}
 		})
+	}
+}
+
+// TestRequestTimeoutBoundsTheChain: the SDK's timeout is the deadline of all attempts, and of no use to a pause that passes it.
+func TestRequestTimeoutBoundsTheChain(t *testing.T) {
+	server, hc := rig.Serve(t, rig.JSON(503, unavailable), transport.Config{Policy: rig.PolicyWithPauses(time.Minute)})
+	client := Client(hc, server.URL, false)
+	start := time.Now()
+	_, err := client.Messages.New(transport.Idempotent(t.Context()), question, option.WithRequestTimeout(30*time.Second))
+	var e *anthropic.Error
+	if !errors.As(err, &e) || e.StatusCode != 503 || transport.TrailOf(e.Response, nil).Reason != policy.DeadlineTooNear || time.Since(start) > time.Second {
+		t.Errorf("got %v after %v, want the 503 at once", err, time.Since(start))
+	}
+	if server.Total() != 1 {
+		t.Errorf("%d attempts, want 1", server.Total())
 	}
 }
 

@@ -37,7 +37,9 @@ func Handler() http.Handler {
 	})
 	mux.HandleFunc("GET /v1/models/{model}", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"id":%q,"type":"model","display_name":"Example","created_at":"2026-01-01T00:00:00Z"}`, r.PathValue("model"))
+		_ = json.NewEncoder(w).Encode(map[string]any{
+			"id": r.PathValue("model"), "type": "model", "display_name": "Example", "created_at": "2026-01-01T00:00:00Z",
+		})
 	})
 	return mux
 }

@@ -142,8 +142,7 @@ func digestOf(req *http.Request) (string, error) {
 func signature(secret []byte, req *http.Request, at, nonce, digest string) []byte {
 	mac := hmac.New(sha256.New, secret)
 	for _, part := range []string{req.Method, req.URL.RequestURI(), at, nonce, digest} {
-		io.WriteString(mac, part)
-		io.WriteString(mac, "\n")
+		fmt.Fprintln(mac, part)
 	}
 	return mac.Sum(nil)
 }

@@ -27,15 +27,6 @@ func TestAttempts(t *testing.T) {
 	})
 }
 
-// patient pauses for a minute after a 503.
-func patient() *policy.Set {
-	set := rig.Policy()
-	p := set.Profiles[classify.ProviderUnavailable]
-	p.Immediate, p.Initial, p.Max = false, time.Minute, time.Minute
-	set.Profiles[classify.ProviderUnavailable] = p
-	return set
-}
-
 func TestTimeoutOfTheClient(t *testing.T) {
 	t.Run("ends a call that gets no answer", func(t *testing.T) {
 		t.Parallel()
@@ -53,7 +44,7 @@ func TestTimeoutOfTheClient(t *testing.T) {
 	})
 	t.Run("hands back the answer at once when a pause does not fit", func(t *testing.T) {
 		t.Parallel()
-		server, hc := rig.Serve(t, rig.JSON(503, `{"why":"repairs"}`), transport.Config{Policy: patient()})
+		server, hc := rig.Serve(t, rig.JSON(503, `{"why":"repairs"}`), transport.Config{Policy: rig.PolicyWithPauses(time.Minute)})
 		hc.Timeout = 20 * time.Second
 		start := time.Now()
 		resp, err := hc.Get(server.URL)

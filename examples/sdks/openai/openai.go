@@ -93,7 +93,7 @@ func Ask(ctx context.Context, client openai.Client) (string, error) {
 // Stream posts a chat completion and tells each piece of the answer to say when it arrives.
 func Stream(ctx context.Context, client openai.Client, say func(string)) error {
 	stream := client.Chat.Completions.NewStreaming(ctx, question)
-	defer stream.Close()
+	defer func() { _ = stream.Close() }()
 	for stream.Next() {
 		for _, choice := range stream.Current().Choices {
 			say(choice.Delta.Content)

@@ -36,7 +36,7 @@ func Handler() http.Handler {
 	})
 	mux.HandleFunc("GET /models/{model}", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"id":%q,"object":"model","created":1,"owned_by":"openai"}`, r.PathValue("model"))
+		_ = json.NewEncoder(w).Encode(map[string]any{"id": r.PathValue("model"), "object": "model", "created": 1, "owned_by": "openai"})
 	})
 	return mux
 }

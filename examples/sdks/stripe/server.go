@@ -1,6 +1,7 @@
 package stripe
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -35,13 +36,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if repeated {
 			w.Header().Set("Idempotent-Replayed", "true")
 		}
-		fmt.Fprintf(w, `{"id":%q,"object":"customer","name":"Ada"}`, id)
+		writeCustomer(w, id)
 	case r.Method == http.MethodGet && found:
-		fmt.Fprintf(w, `{"id":%q,"object":"customer","name":"Ada"}`, id)
+		writeCustomer(w, id)
 	default:
 		w.WriteHeader(http.StatusNotFound)
 		fmt.Fprint(w, `{"error":{"type":"invalid_request_error","code":"resource_missing","message":"No such resource."}}`)
 	}
+}
+
+func writeCustomer(w http.ResponseWriter, id string) {
+	_ = json.NewEncoder(w).Encode(map[string]any{"id": id, "object": "customer", "name": "Ada"})
 }
 
 // customer returns the customer that a key stands for, and whether there was one.

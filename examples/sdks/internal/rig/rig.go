@@ -83,16 +83,17 @@ type Count struct {
 // Resolution is what is worth showing of a duration.
 const Resolution = time.Millisecond
 
-// pause is how long a pause of the policy takes at most, unless the server asks for a longer one.
+// pause is how long a pause of the policy takes, unless the server asks for a longer one.
 const pause = 2 * time.Millisecond
 
 // Policy is [policy.Default] with shorter pauses.
-func Policy() *policy.Set { return policyWith(pause) }
+func Policy() *policy.Set { return PolicyWithPauses(pause) }
 
-func policyWith(pause time.Duration) *policy.Set {
+// PolicyWithPauses is [policy.Default] with pauses of that length, unless the server asks for a longer one.
+func PolicyWithPauses(pause time.Duration) *policy.Set {
 	s := policy.Default()
 	for k, p := range s.Profiles {
-		p.Initial, p.Max = pause, pause
+		p.Initial, p.Max, p.Jitter = pause, pause, 0
 		s.Profiles[k] = p
 	}
 	return &s
@@ -190,7 +191,7 @@ func Measure(ctx context.Context, s SDK, f Fault, m Mode) (Count, error) {
 			waited.Add(int64(i.Waited))
 		}}
 		if f == Cancel {
-			set = policyWith(time.Minute)
+			set = PolicyWithPauses(time.Minute)
 			hooks.Attempt = func(_ context.Context, i transport.AttemptInfo) {
 				if i.Decision.Retry() {
 					time.AfterFunc(20*time.Millisecond, cancel)
