@@ -4,8 +4,10 @@
 //	client := config.Client(ctx, token)
 //
 // where hc comes from transport.Wrap. Calls of the API and of the token endpoint both pass through it, inside of oauth2.Transport:
-// every attempt of a call has the token that the call began with. Around oauth2.Transport steadytrip would take a token that is
-// not granted for a broken connection, and ask once more.
+// every attempt of a call has the token that the call began with.
+//
+// That no token is granted is an error that oauth2 makes of an answer. [Judge] knows what it means; without it, it looks like a broken
+// connection, and steadytrip around oauth2.Transport asks once more.
 //
 // oauth2 does not retry, but it asks twice for a token as long as it does not know how the client is to authenticate: any failure
 // makes it try the other way. Endpoint.AuthStyle, or AuthStyle of clientcredentials.Config, ends that.
@@ -26,6 +28,7 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
+	"github.com/steadytrip/steadytrip/classify"
 	"github.com/steadytrip/steadytrip/examples/sdks/internal/rig"
 	"github.com/steadytrip/steadytrip/transport"
 )
@@ -40,6 +43,24 @@ func Source(ctx context.Context, hc *http.Client, url string, style oauth2.AuthS
 // Client returns a client for the API, whose calls and whose token requests go by hc.
 func Client(hc *http.Client, source oauth2.TokenSource) *http.Client {
 	return &http.Client{Transport: &oauth2.Transport{Source: source, Base: hc.Transport}}
+}
+
+// Judge is a classifier of oauth2's errors: a token that is not granted is the answer of the token endpoint. Let it stand before others:
+//
+//	transport.Config{Classifier: classify.First(classify.ClassifierFunc(Judge), classify.Default())}
+func Judge(o classify.Outcome) classify.Verdict {
+	var e *oauth2.RetrieveError
+	if !errors.As(o.Err, &e) || e.Response == nil {
+		return classify.Verdict{}
+	}
+	v := classify.Provider{}.Classify(classify.Outcome{Status: e.Response.StatusCode, Header: e.Response.Header, Body: e.Body, Time: o.Time})
+	switch {
+	case e.ErrorCode == "invalid_grant": // RFC 6749, section 5.2: the refresh token is invalid, expired or revoked
+		v.Kind = classify.ProviderUnauthorized
+	case v.Kind == classify.Unclassified: // an error with the status of a success
+		v.Kind = classify.ProviderAPI
+	}
+	return v
 }
 
 // SDK is oauth2, asked for a token.

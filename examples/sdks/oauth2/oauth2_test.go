@@ -24,10 +24,10 @@ func TestAttempts(t *testing.T) {
 	})
 }
 
-// steady returns a client around base.
-func steady(t *testing.T, base http.RoundTripper) *http.Client {
+// steady returns a client around base; a nil judge is the default.
+func steady(t *testing.T, base http.RoundTripper, judge classify.Classifier) *http.Client {
 	t.Helper()
-	hc, err := transport.Wrap(&http.Client{Transport: base}, transport.Config{Policy: rig.Policy()})
+	hc, err := transport.Wrap(&http.Client{Transport: base}, transport.Config{Policy: rig.Policy(), Classifier: judge})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,22 +51,27 @@ func get(t *testing.T, client *http.Client, url string) (*http.Response, error) 
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	unavailable := transporttest.ProviderUnavailable(0)
-	invalid := transporttest.Answer(400, `{"error":"invalid_client"}`)
+	revoked := transporttest.Answer(400, `{"error":"invalid_grant"}`)
+	wrong := transporttest.Answer(400, `{"error":"invalid_client"}`)
 	for _, c := range []struct {
 		name             string
 		token, resource  []transporttest.Response // in place of the first answers
-		inside           bool
-		tokens, requests int // that arrive
-		status           int // 0: an error
+		outside          bool
+		judge            bool
+		tokens, requests int             // that arrive
+		status           int             // 0: an error
+		action           classify.Action // that the error calls for
 	}{
-		{"inside: nothing fails", nil, nil, true, 1, 1, 200},
-		{"inside: the resource fails once", nil, []transporttest.Response{unavailable}, true, 1, 2, 200},
-		{"inside: asking for a token fails once", []transporttest.Response{unavailable}, nil, true, 2, 1, 200},
-		{"inside: there is no token", []transporttest.Response{invalid, invalid}, nil, true, 1, 0, 0},
-		{"outside: the resource fails once", nil, []transporttest.Response{unavailable}, false, 1, 2, 200},
-		{"outside: asking for a token fails once", []transporttest.Response{unavailable}, nil, false, 2, 1, 200},
-		// From outside it looks like a broken connection, and is asked for once more, in vain.
-		{"outside: there is no token", []transporttest.Response{invalid, invalid}, nil, false, 2, 0, 0},
+		{"inside: nothing fails", nil, nil, false, false, 1, 1, 200, classify.None},
+		{"inside: the resource fails once", nil, []transporttest.Response{unavailable}, false, false, 1, 2, 200, classify.None},
+		{"inside: asking for a token fails once", []transporttest.Response{unavailable}, nil, false, false, 2, 1, 200, classify.None},
+		{"inside: the grant is revoked", []transporttest.Response{revoked, revoked}, nil, false, false, 1, 0, 0, classify.Retry},
+		{"outside: the resource fails once", nil, []transporttest.Response{unavailable}, true, false, 1, 2, 200, classify.None},
+		{"outside: asking for a token fails once", []transporttest.Response{unavailable}, nil, true, false, 2, 1, 200, classify.None},
+		{"outside: the grant is revoked", []transporttest.Response{revoked, revoked}, nil, true, false, 2, 0, 0, classify.Retry},
+		{"outside, judged: asking for a token fails once", []transporttest.Response{unavailable}, nil, true, true, 2, 1, 200, classify.None},
+		{"outside, judged: the grant is revoked", []transporttest.Response{revoked, revoked}, nil, true, true, 1, 0, 0, classify.Reauthorize},
+		{"outside, judged: the secret is wrong", []transporttest.Response{wrong, wrong}, nil, true, true, 1, 0, 0, classify.Fix},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -86,12 +91,16 @@ func TestOrder(t *testing.T) {
 			}))
 			defer server.Close()
 			var client *http.Client
-			if plain := server.Client(); c.inside {
-				hc := steady(t, plain.Transport)
+			if plain := server.Client(); !c.outside {
+				hc := steady(t, plain.Transport, nil)
 				client = Client(hc, Source(t.Context(), hc, server.URL, oauth2.AuthStyleInHeader))
 			} else {
 				client = Client(plain, Source(t.Context(), plain, server.URL, oauth2.AuthStyleInHeader))
-				client = steady(t, client.Transport)
+				var judge classify.Classifier
+				if c.judge {
+					judge = classify.First(classify.ClassifierFunc(Judge), classify.Default())
+				}
+				client = steady(t, client.Transport, judge)
 			}
 			resp, err := get(t, client, server.URL)
 			status := 0
@@ -103,6 +112,9 @@ func TestOrder(t *testing.T) {
 			}
 			if got, want := [2]int{server.Count("POST", "/token"), server.Count("GET", "/resource")}, [2]int{c.tokens, c.requests}; got != want {
 				t.Errorf("%v requests for a token and for the resource, want %v", got, want)
+			}
+			if got := classify.Of(nil, err).Action(); got != c.action {
+				t.Errorf("the action is %v, want %v", got, c.action)
 			}
 			var retrieve *oauth2.RetrieveError
 			if err != nil && !errors.As(err, &retrieve) {
@@ -128,7 +140,7 @@ func TestTokenRequestIsNotRepeatedUnasked(t *testing.T) {
 			server := transporttest.NewServer(http.HandlerFunc(serve))
 			defer server.Close()
 			server.AnswerNext(c.answer, 1)
-			ctx := context.WithValue(t.Context(), oauth2.HTTPClient, steady(t, server.Client().Transport))
+			ctx := context.WithValue(t.Context(), oauth2.HTTPClient, steady(t, server.Client().Transport, nil))
 			config := oauth2.Config{ClientID: "id", ClientSecret: "secret", Endpoint: oauth2.Endpoint{TokenURL: server.URL + "/token", AuthStyle: oauth2.AuthStyleInHeader}}
 			_, err := config.TokenSource(ctx, &oauth2.Token{RefreshToken: "once"}).Token()
 			if got := server.Total(); got != c.attempts || (err == nil) != (c.attempts == 2) {
@@ -144,7 +156,7 @@ func TestRefusedTokenIsKept(t *testing.T) {
 	server := transporttest.NewServer(http.HandlerFunc(serve))
 	defer server.Close()
 	server.AnswerNext(transporttest.Answer(200, `{"access_token":"revoked","token_type":"Bearer","expires_in":3600}`), 1)
-	hc := steady(t, server.Client().Transport)
+	hc := steady(t, server.Client().Transport, nil)
 	client := Client(hc, Source(t.Context(), hc, server.URL, oauth2.AuthStyleInHeader))
 	for range 2 {
 		resp, err := get(t, client, server.URL)
