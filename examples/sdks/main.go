@@ -102,7 +102,11 @@ func show(ctx context.Context, out io.Writer, s rig.SDK) error {
 			return err
 		}
 		fmt.Fprintf(out, "%s: %d attempts in %v\n", f, c.Attempts, c.Took.Round(rig.Resolution))
-		switch own := s.Explain(c.Err); {
+		own := ""
+		if s.Explain != nil {
+			own = s.Explain(c.Err)
+		}
+		switch {
 		case c.Err == nil:
 			fmt.Fprintln(out, "  it succeeded")
 		case own != "":

@@ -65,7 +65,7 @@ type SDK struct {
 	// Unavailable and Limited are the bodies of a 503 and of a 429, as the API writes them, and Header the fields beside them.
 	Unavailable, Limited []byte
 	Header               http.Header
-	// Explain returns what the SDK's own error type says of an error answer; "" if err is none.
+	// Explain returns what the SDK's own error type says of an error answer; "" if err is none. Nil if it has no such type.
 	Explain func(err error) string
 }
 
