@@ -25,7 +25,6 @@ package elastic
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -48,7 +47,6 @@ func SDK() rig.SDK {
 		Handler:     Handler(),
 		Unavailable: []byte(unavailable),
 		Limited:     []byte(limited),
-		Explain:     explain,
 		Call: func(ctx context.Context, hc *http.Client, node string, own bool) error {
 			client, err := Client(hc.Transport, own, node)
 			if err != nil {
@@ -58,15 +56,6 @@ func SDK() rig.SDK {
 			return err
 		},
 	}
-}
-
-// explain returns what the answer's body says; the SDK has no error type for it.
-func explain(err error) string {
-	var e *classify.ProviderAPIError
-	if !errors.As(err, &e) {
-		return ""
-	}
-	return fmt.Sprintf("%d %s", e.StatusCode, e.ResponseBody)
 }
 
 const query = `{"query":{"match_all":{}}}`

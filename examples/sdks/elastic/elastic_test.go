@@ -3,6 +3,7 @@ package elastic
 import (
 	"compress/gzip"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -157,5 +158,19 @@ func TestCompressedBodyIsSentWhole(t *testing.T) {
 	}
 	if first, second := <-queries, <-queries; first != query || second != query {
 		t.Errorf("the attempts asked %q and %q, want %q", first, second, query)
+	}
+}
+
+// TestErrorOfAnAnswer: it is the chain's, with the last answer's body in it.
+func TestErrorOfAnAnswer(t *testing.T) {
+	server, hc := rig.Serve(t, rig.JSON(503, unavailable), transport.Config{})
+	client, err := Client(hc.Transport, false, server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Search(t.Context(), client, strings.NewReader(query))
+	var e *classify.ProviderAPIError
+	if !errors.As(err, &e) || e.StatusCode != 503 || string(e.ResponseBody) != unavailable || classify.Of(nil, err).Action() != classify.Retry {
+		t.Errorf("got %v, want the 503 with its body", err)
 	}
 }

@@ -42,7 +42,6 @@ func SDK() rig.SDK {
 		Handler:     &Guard{Key: "key-1", Secret: secret, Next: Notes()},
 		Unavailable: []byte(`{"error":{"code":"unavailable"}}`),
 		Limited:     []byte(`{"error":{"code":"limited"}}`),
-		Explain:     explain,
 		Call: func(ctx context.Context, hc *http.Client, url string, _ bool) error {
 			return Put(ctx, hc, url, "a note")
 		},
@@ -61,15 +60,6 @@ func Put(ctx context.Context, hc *http.Client, url, note string) error {
 	}
 	defer resp.Body.Close()
 	return classify.CheckResponse(resp)
-}
-
-// explain returns what an error says of the API's answer.
-func explain(err error) string {
-	var e *classify.ProviderAPIError
-	if !errors.As(err, &e) {
-		return ""
-	}
-	return fmt.Sprintf("%d %s", e.StatusCode, e.ResponseBody)
 }
 
 // The fields of a signed request.

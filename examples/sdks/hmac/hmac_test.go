@@ -228,3 +228,13 @@ func TestCancelDuringThePause(t *testing.T) {
 		t.Errorf("got %v after %v, want a cancellation within a second", err, time.Since(start))
 	}
 }
+
+// TestErrorOfAnAnswer: it is the chain's, with the last answer's body in it.
+func TestErrorOfAnAnswer(t *testing.T) {
+	server, hc := rig.Serve(t, rig.JSON(503, `{"why":"repairs"}`), transport.Config{})
+	err := Put(t.Context(), hc, server.URL, "a note")
+	var e *classify.ProviderAPIError
+	if !errors.As(err, &e) || e.StatusCode != 503 || string(e.ResponseBody) != `{"why":"repairs"}` || classify.Of(nil, err).Action() != classify.Retry {
+		t.Errorf("got %v, want the 503 with its body", err)
+	}
+}

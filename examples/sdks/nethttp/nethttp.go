@@ -10,17 +10,17 @@
 // A Transport that is built by hand speaks HTTP/2 only if it says so, by ForceAttemptHTTP2 or Protocols. The chain speaks what
 // its base speaks.
 //
-// net/http makes no retries that could be switched off but one: it sends a request again on another connection if the one
-// it had kept turns out to be closed, and the request is idempotent. The chain sees one attempt then.
+// net/http makes no retries that could be switched off but one: when a connection that it had kept turns out to be closed, it
+// sends the request again on another, if nothing of it was written or it is idempotent. The chain sees one attempt then.
 //
 // http.Client.Timeout bounds the whole call, redirects, retries and pauses, and the reading of the body. A deadline of the
-// request's context does so too, and has two advantages: the chain returns an answer at once when the next attempt could not
-// end in time, and the error keeps its verdict. For each attempt there is [transport.AttemptTimeout].
+// request's context does the same. The chain sees either, and begins no pause that it would cut short. Prefer the context: of
+// an error that comes after Timeout has fired http.Client keeps the text only, and now and then the verdict and the trail are
+// lost with the rest. For each attempt there is [transport.AttemptTimeout].
 package nethttp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -35,15 +35,8 @@ func SDK() rig.SDK {
 		Name:        "nethttp",
 		Plug:        "transport.Wrap(&http.Client{}, transport.Config{})",
 		Handler:     http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "a page") }),
-		Unavailable: []byte("The page is being repaired.\n"),
-		Limited:     []byte("The page has been read too often.\n"),
-		Explain: func(err error) string {
-			var e *classify.ProviderAPIError
-			if !errors.As(err, &e) {
-				return ""
-			}
-			return fmt.Sprintf("%d %s", e.StatusCode, e.ResponseBody)
-		},
+		Unavailable: []byte("The page is being repaired."),
+		Limited:     []byte("The page has been read too often."),
 		Call: func(ctx context.Context, hc *http.Client, url string, _ bool) error {
 			_, err := Get(ctx, hc, url)
 			return err

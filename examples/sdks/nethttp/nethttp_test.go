@@ -3,6 +3,7 @@ package nethttp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -28,20 +29,33 @@ func TestAttempts(t *testing.T) {
 }
 
 func TestTimeoutOfTheClient(t *testing.T) {
-	t.Run("ends a call that gets no answer", func(t *testing.T) {
-		t.Parallel()
-		server, hc := rig.Serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), transport.Config{})
-		hc.Timeout = 50 * time.Millisecond
-		start := time.Now()
-		_, err := Get(t.Context(), hc, server.URL)
-		var timeout interface{ Timeout() bool }
-		if !errors.As(err, &timeout) || !timeout.Timeout() || !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > time.Second {
-			t.Errorf("got %v after %v, want a timeout within a second", err, time.Since(start))
-		}
-		if server.Total() != 1 {
-			t.Errorf("%d attempts, want 1", server.Total())
-		}
-	})
+	for _, byContext := range []bool{false, true} {
+		t.Run(fmt.Sprintf("ends a call that gets no answer, as a deadline of the context does: %v", byContext), func(t *testing.T) {
+			t.Parallel()
+			server, hc := rig.Serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), transport.Config{})
+			ctx := t.Context()
+			if byContext {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, 50*time.Millisecond)
+				defer cancel()
+			} else {
+				hc.Timeout = 50 * time.Millisecond
+			}
+			start := time.Now()
+			_, err := Get(ctx, hc, server.URL)
+			var timeout interface{ Timeout() bool }
+			if !errors.As(err, &timeout) || !timeout.Timeout() || !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > time.Second {
+				t.Errorf("got %v after %v, want a timeout within a second", err, time.Since(start))
+			}
+			var call *transport.CallError
+			if byContext && !errors.As(err, &call) { // with Timeout it depends on which of two timers is first
+				t.Errorf("the error has no trail: %v", err)
+			}
+			if server.Total() != 1 {
+				t.Errorf("%d attempts, want 1", server.Total())
+			}
+		})
+	}
 	t.Run("hands back the answer at once when a pause does not fit", func(t *testing.T) {
 		t.Parallel()
 		server, hc := rig.Serve(t, rig.JSON(503, `{"why":"repairs"}`), transport.Config{Policy: rig.PolicyWithPauses(time.Minute)})
@@ -91,5 +105,15 @@ func TestErrorOfTheNetwork(t *testing.T) {
 	}
 	if v := classify.Of(nil, err); v.Kind != classify.ConnectionRefused || v.Action() != classify.Retry {
 		t.Errorf("got %v, %v, want %v, %v", v.Kind, v.Action(), classify.ConnectionRefused, classify.Retry)
+	}
+}
+
+// TestErrorOfAnAnswer: it is the chain's, with the last answer's body in it.
+func TestErrorOfAnAnswer(t *testing.T) {
+	server, hc := rig.Serve(t, rig.JSON(503, `{"why":"repairs"}`), transport.Config{})
+	_, err := Get(t.Context(), hc, server.URL)
+	var e *classify.ProviderAPIError
+	if !errors.As(err, &e) || e.StatusCode != 503 || string(e.ResponseBody) != `{"why":"repairs"}` || classify.Of(nil, err).Action() != classify.Retry {
+		t.Errorf("got %v, want the 503 with its body", err)
 	}
 }
