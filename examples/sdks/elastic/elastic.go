@@ -5,7 +5,8 @@
 //
 // WithDisableRetry switches off the three retries that it makes by itself, without a pause, after a 502, 503 or 504 and after
 // every error. Left on, they multiply: each of its four attempts is a call of its own to the chain, with the chain's retries
-// in it. Configurations of elasticsearch.Client have the same fields: Transport and DisableRetry.
+// in it, until these have spent their budget: a 503 arrives seven times instead of two. The configuration of
+// elasticsearch.Client has the same fields: Transport and DisableRetry.
 //
 // With several nodes its retry is how a call gets to another node; the chain asks the same node again. Leave it on then, and
 // leave the retries to it:

@@ -4,13 +4,16 @@
 //	client := openai.NewClient(option.WithHTTPClient(hc), option.WithMaxRetries(0))
 //
 // WithMaxRetries(0) switches off the two retries that the SDK makes by itself. Left on, they multiply: it takes every error
-// for a lost connection, so each of its three attempts is a call of its own to the chain, with the chain's retries in it.
+// for a lost connection, so each of its three attempts is a call of its own to the chain, with the chain's retries in it. A 429
+// arrives nine times then instead of three, and a 503 six times instead of two.
 //
 // What the SDK posts has no Idempotency-Key. A chat completion is sent again after a 429 and after a refused connection, since
 // nothing was done then, but not after a 503 or a lost connection: the model may have answered, and would be paid for twice.
 // Who prefers that to an error says so, for the calls of a context:
 //
 //	client.Chat.Completions.New(transport.Idempotent(ctx), params)
+//
+// The few calls that take an IdempotencyKey send it, and are retried as a GET is.
 //
 // WithRequestTimeout bounds an attempt of the SDK, which is all attempts of the chain and the pauses between them.
 // For each of them there is [transport.AttemptTimeout], which leaves streams alone. The SDK's own client waits at most

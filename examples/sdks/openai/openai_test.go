@@ -34,6 +34,10 @@ func TestAttemptsOfCalls(t *testing.T) {
 		return err
 	}
 	twice := func(ctx context.Context, client openai.Client) error { return post(transport.Idempotent(ctx), client) }
+	keyed := func(ctx context.Context, client openai.Client) error {
+		_, err := client.Chat.Completions.New(ctx, question, option.WithHeader("Idempotency-Key", "k"))
+		return err
+	}
 	get := func(ctx context.Context, client openai.Client) error {
 		_, err := client.Models.Get(ctx, "gpt-example")
 		return err
@@ -52,6 +56,7 @@ func TestAttemptsOfCalls(t *testing.T) {
 		{"but after a 429, which did nothing", post, rig.JSON(429, limited, "Retry-After-Ms", "1"), 3},
 		{"a POST that may be carried out twice is sent again after a 503", twice, rig.JSON(503, unavailable), 2},
 		{"and after a lost connection", twice, rig.Lose, 2},
+		{"a POST with an Idempotency-Key is, too", keyed, rig.JSON(503, unavailable), 2},
 		{"a quota that is used up does not come back", twice, rig.JSON(429, noQuota), 1},
 		{"the API says not to try again", twice, rig.JSON(503, unavailable, "X-Should-Retry", "false"), 1},
 		{"the API says to try a conflict again", twice, rig.JSON(409, unavailable, "X-Should-Retry", "true"), 2},

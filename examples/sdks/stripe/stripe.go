@@ -5,8 +5,9 @@
 //	client := stripe.NewClient(key, stripe.WithBackends(backends))
 //
 // MaxNetworkRetries of zero switches off the two retries that the SDK makes by itself. Left on, they multiply where it retries:
-// after every error, refusals of an open breaker included, and after answers that are not JSON. An answer with an error of
-// the API's own is not retried by it, unless that is a lock timeout (429, lock_timeout). Its pauses do not end with the context.
+// after every error, refusals of an open breaker included, and after answers that are not JSON, such as a proxy's 503, which
+// arrives six times instead of two. An answer with an error of the API's own is not retried by it, unless that is a lock timeout
+// (429, lock_timeout). Its pauses do not end with the context.
 //
 // The SDK gives every POST an Idempotency-Key of its own, the same on each of the chain's attempts. So the chain retries
 // a POST as it does a GET: Stripe answers the repetition of a request that it has carried out with the first answer.
