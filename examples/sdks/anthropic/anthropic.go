@@ -34,19 +34,21 @@ import (
 	"github.com/steadytrip/steadytrip/transport"
 )
 
-// SDK is the SDK to the table: it posts a message that may be posted twice.
-var SDK = rig.SDK{
-	Name:        "anthropic",
-	Plug:        "option.WithHTTPClient(hc)",
-	Off:         "option.WithMaxRetries(0)",
-	Handler:     Handler(),
-	Unavailable: []byte(unavailable),
-	Limited:     []byte(limited),
-	Explain:     explain,
-	Call: func(ctx context.Context, hc *http.Client, url string, own bool) error {
-		_, err := Ask(transport.Idempotent(ctx), New(hc, url, own))
-		return err
-	},
+// SDK is the SDK, which posts a message that may be posted twice.
+func SDK() rig.SDK {
+	return rig.SDK{
+		Name:        "anthropic",
+		Plug:        "option.WithHTTPClient(hc)",
+		Off:         "option.WithMaxRetries(0)",
+		Handler:     Handler(),
+		Unavailable: []byte(unavailable),
+		Limited:     []byte(limited),
+		Explain:     explain,
+		Call: func(ctx context.Context, hc *http.Client, url string, own bool) error {
+			_, err := Ask(transport.Idempotent(ctx), Client(hc, url, own))
+			return err
+		},
+	}
 }
 
 // explain returns what the SDK's error says of an answer.
@@ -58,8 +60,8 @@ func explain(err error) string {
 	return fmt.Sprintf("%d %s %s", e.StatusCode, e.Type(), e.RawJSON())
 }
 
-// New returns a client of the API at url that sends through hc. If own is true the SDK retries by itself, as it does by default.
-func New(hc *http.Client, url string, own bool) anthropic.Client {
+// Client returns a client of the API at url that sends through hc. If own is true the SDK retries by itself, as it does by default.
+func Client(hc *http.Client, url string, own bool) anthropic.Client {
 	options := []option.RequestOption{
 		option.WithoutEnvironmentDefaults(),
 		option.WithBaseURL(url),

@@ -37,19 +37,21 @@ import (
 	"github.com/steadytrip/steadytrip/transport"
 )
 
-// SDK is the SDK to the table: it posts a completion that may be posted twice.
-var SDK = rig.SDK{
-	Name:        "openai",
-	Plug:        "option.WithHTTPClient(hc)",
-	Off:         "option.WithMaxRetries(0)",
-	Handler:     Handler(),
-	Unavailable: []byte(unavailable),
-	Limited:     []byte(limited),
-	Explain:     explain,
-	Call: func(ctx context.Context, hc *http.Client, url string, own bool) error {
-		_, err := Ask(transport.Idempotent(ctx), New(hc, url, own))
-		return err
-	},
+// SDK is the SDK, which posts a completion that may be posted twice.
+func SDK() rig.SDK {
+	return rig.SDK{
+		Name:        "openai",
+		Plug:        "option.WithHTTPClient(hc)",
+		Off:         "option.WithMaxRetries(0)",
+		Handler:     Handler(),
+		Unavailable: []byte(unavailable),
+		Limited:     []byte(limited),
+		Explain:     explain,
+		Call: func(ctx context.Context, hc *http.Client, url string, own bool) error {
+			_, err := Ask(transport.Idempotent(ctx), Client(hc, url, own))
+			return err
+		},
+	}
 }
 
 // explain returns what the SDK's error says of an answer.
@@ -61,9 +63,9 @@ func explain(err error) string {
 	return fmt.Sprintf("%d %s: %s", e.StatusCode, e.Type, e.Message)
 }
 
-// New returns a client of the API at url that sends through hc. If own is true the SDK retries by itself, as
+// Client returns a client of the API at url that sends through hc. If own is true the SDK retries by itself, as
 // often as it does by default but without pauses worth the name.
-func New(hc *http.Client, url string, own bool) openai.Client {
+func Client(hc *http.Client, url string, own bool) openai.Client {
 	options := []option.RequestOption{
 		option.WithBaseURL(url),
 		option.WithAPIKey("sk-example"),

@@ -65,7 +65,7 @@ func TestAttemptsOfCalls(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			server, hc := rig.Serve(t, c.answer, transport.Config{})
-			if err := c.call(t.Context(), New(hc, server.URL, false)); err == nil {
+			if err := c.call(t.Context(), Client(hc, server.URL, false)); err == nil {
 				t.Error("the call succeeded")
 			}
 			if got := server.Total(); got != c.want {
@@ -78,7 +78,7 @@ func TestAttemptsOfCalls(t *testing.T) {
 // TestUsedUpQuotaIsRetriedByTheSDK is what the chain's rule for it saves.
 func TestUsedUpQuotaIsRetriedByTheSDK(t *testing.T) {
 	server, _ := rig.Serve(t, rig.JSON(429, noQuota), transport.Config{})
-	if _, err := Ask(t.Context(), New(server.Client(), server.URL, true)); explain(err) != "429 insufficient_quota: You exceeded your current quota." {
+	if _, err := Ask(t.Context(), Client(server.Client(), server.URL, true)); explain(err) != "429 insufficient_quota: You exceeded your current quota." {
 		t.Errorf("got %q of %v", explain(err), err)
 	}
 	if got := server.Total(); got != 3 {
@@ -105,7 +105,7 @@ func TestErrorsKeepVerdictAndTrail(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			server, hc := rig.Serve(t, c.answer, transport.Config{})
-			_, err := Ask(transport.Idempotent(t.Context()), New(hc, server.URL, false))
+			_, err := Ask(transport.Idempotent(t.Context()), Client(hc, server.URL, false))
 			var e *openai.Error
 			if !errors.As(err, &e) {
 				t.Fatalf("got %T: %v, want the SDK's error", err, err)
@@ -126,7 +126,7 @@ func TestMillisecondsOfALimitAreWaitedFor(t *testing.T) {
 	var waited time.Duration
 	server, hc := rig.Serve(t, rig.Answers(Handler(), rig.JSON(429, limited, "Retry-After-Ms", "60", "Retry-After", "1")),
 		transport.Config{Hooks: transport.Hooks{Call: func(_ context.Context, i transport.CallInfo) { waited = i.Waited }}})
-	if _, err := Ask(t.Context(), New(hc, server.URL, false)); err != nil {
+	if _, err := Ask(t.Context(), Client(hc, server.URL, false)); err != nil {
 		t.Fatal(err)
 	}
 	if waited < 60*time.Millisecond || waited >= time.Second {
@@ -166,7 +166,7 @@ func TestStreamArrivesPieceByPiece(t *testing.T) {
 		rig.JSON(429, limited, "Retry-After-Ms", "1"),
 	), transport.Config{})
 	var said []string
-	err := Stream(ctx, New(hc, server.URL, false), func(s string) {
+	err := Stream(ctx, Client(hc, server.URL, false), func(s string) {
 		if said = append(said, s); len(said) == 1 {
 			close(heard)
 		}
@@ -187,7 +187,7 @@ func TestBrokenStreamIsNotRepeated(t *testing.T) {
 			panic(http.ErrAbortHandler)
 		}), transport.Config{PerCall: []transport.Middleware{transport.Resume(3)}})
 		var said []string
-		err := Stream(transport.Idempotent(t.Context()), New(hc, server.URL, own), func(s string) { said = append(said, s) })
+		err := Stream(transport.Idempotent(t.Context()), Client(hc, server.URL, own), func(s string) { said = append(said, s) })
 		if err == nil || len(said) != 1 || said[0] != answer[0] {
 			t.Errorf("own retries %v: got %q, %v, want the first piece and an error", own, said, err)
 		}
