@@ -1,0 +1,175 @@
+package alter
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/steadytrip/steadytrip/classify"
+)
+
+// ErrUnanswered is what a [User] returns who will not answer any more.
+var ErrUnanswered = errors.New("alter: nobody answers")
+
+// User is asked for what only a person can do. Its methods end with ctx and return its error then.
+type User interface {
+	// Open shows a page to the user, and returns when the user has been there.
+	Open(ctx context.Context, what, url string) error
+
+	// Choose returns the index of the option that the user picks.
+	Choose(ctx context.Context, question string, options ...string) (int, error)
+}
+
+// maxRounds is how often a failure's remedy is followed by a further try.
+const maxRounds = 4
+
+// Loop is the loop around a call that every application writes: it does what a failure asks for, then calls again.
+// The chain of package transport has done all waiting and repeating before a failure comes out here.
+type Loop struct {
+	Client *Client
+	User   User
+	Tell   func(text string) // what is being done, and what is left to do for a developer; never nil
+}
+
+// Do makes a call by send, which is [Client.Proxy] or [Client.Retrieve]. It ends with the answer, with the error that nothing
+// could be done about, or with the last one when further rounds would lead nowhere.
+func (l *Loop) Do(ctx context.Context, send func(context.Context, Call) (*Answer, error), call Call) (*Answer, error) {
+	var request Request // what the user was asked for last
+	answer, err := send(ctx, call)
+	for range maxRounds {
+		if err == nil || ctx.Err() != nil || errors.Is(err, ErrUnanswered) {
+			return answer, err
+		}
+		var (
+			ambiguous *classify.AmbiguousGrantError
+			pending   *classify.ApprovalPendingError
+			expired   *classify.ApprovalExpiredError
+			verdict   = classify.Of(nil, err)
+		)
+		switch verdict.Action() {
+		case classify.Reauthorize:
+			need, _ := classify.NeedsReauthorization(nil, err)
+			request = Request{Provider: cmp.Or(need.ProviderID, call.Provider), Grant: need.GrantID, Scopes: need.Scopes}
+			err = l.consent(ctx, request)
+
+		case classify.Delegate:
+			request = Request{Provider: call.Provider, Delegate: true}
+			err = l.consent(ctx, request)
+
+		case classify.RestartConnect:
+			pick, unanswered := l.User.Choose(ctx, "There is no consent. Start a new session?", "yes", "no")
+			if unanswered != nil || pick != 0 {
+				return nil, cmp.Or(unanswered, err)
+			}
+			err = l.consent(ctx, request)
+
+		case classify.Choose:
+			if !errors.As(err, &ambiguous) {
+				return nil, err
+			}
+			err = l.choose(ctx, ambiguous, &call)
+
+		case classify.FollowUp:
+			if errors.As(err, &pending) {
+				// The call was made, and waits for its approver. Making it again would ask for a second approval.
+				answer, err = l.await(ctx, pending)
+				continue
+			}
+			if !errors.As(err, &expired) {
+				l.Tell(advice(verdict, call))
+				return nil, err
+			}
+			pick, unanswered := l.User.Choose(ctx, "Nobody decided in time. Make the call again?", "yes", "no")
+			if unanswered != nil || pick != 0 {
+				return nil, cmp.Or(unanswered, err)
+			}
+			err = nil
+
+		case classify.None, classify.Retry, classify.Wait, classify.WidenScope, classify.RotateKey, classify.Fix, classify.Inspect:
+			// For time, or for a developer: the chain has waited for as long as the policy allows.
+			l.Tell(advice(verdict, call))
+			return nil, err
+		}
+		if err == nil {
+			answer, err = send(ctx, call)
+		}
+	}
+	return answer, err // the last round's
+}
+
+// consent sends the user to a page and waits until the session is over.
+func (l *Loop) consent(ctx context.Context, r Request) error {
+	session, err := l.Client.Connect(ctx, r)
+	if err != nil {
+		return err
+	}
+	what := "authorize " + r.Provider
+	if r.Delegate {
+		what = "delegate " + r.Provider + " to the agent"
+	}
+	if len(r.Scopes) > 0 {
+		what += " with " + strings.Join(r.Scopes, ", ")
+	}
+	if err := l.User.Open(ctx, what, session.URL); err != nil {
+		return err
+	}
+	return l.Client.Finish(ctx, session)
+}
+
+// choose has the user pick an account, or whose delegation it is, and names it in the call.
+func (l *Loop) choose(ctx context.Context, e *classify.AmbiguousGrantError, call *Call) error {
+	question, options, target := "Which account?", e.AccountIdentifiers, &call.Account
+	if len(options) == 0 {
+		question, options, target = "Whose delegation?", e.AppUserIDs, &call.User
+	}
+	if len(options) == 0 || e.AccountWasProvided && slices.Contains(options, call.Account) {
+		return e // there is nothing to pick from, or it was picked before
+	}
+	shown := make([]string, len(options))
+	for i, option := range options {
+		shown[i] = mask(option)
+	}
+	pick, err := l.User.Choose(ctx, question, shown...)
+	if err != nil {
+		return err
+	}
+	*target = options[pick]
+	return nil
+}
+
+// await sends the approver to the approval's page and waits for what comes of it.
+func (l *Loop) await(ctx context.Context, e *classify.ApprovalPendingError) (*Answer, error) {
+	if e.ApprovalURL != "" {
+		if err := l.User.Open(ctx, "approve the call", e.ApprovalURL); err != nil {
+			return nil, err
+		}
+	}
+	return l.Client.Await(ctx, e.ApprovalID)
+}
+
+// advice is what is left to do about a failure that nobody here can heal.
+func advice(v classify.Verdict, call Call) string {
+	repeatable := call.Method == "" || call.Method == http.MethodGet || call.Method == http.MethodHead
+	if v.Action() == classify.Retry && !v.Unprocessed && !repeatable {
+		return "The call may have been carried out. Find out before you make it again."
+	}
+	if v.RetryAfter > 0 {
+		return fmt.Sprintf("%s The server asks for %s.", v.Action().Todo(), v.RetryAfter.Round(time.Second))
+	}
+	return v.Action().Todo()
+}
+
+// mask shows of an account what its owner needs to know it again: "ada@example.com" becomes "a...@example.com",
+// and anything else its last four letters.
+func mask(account string) string {
+	if name, domain, ok := strings.Cut(account, "@"); ok && name != "" {
+		return fmt.Sprintf("%c...@%s", []rune(name)[0], domain)
+	}
+	letters := []rune(account)
+	return "..." + string(letters[max(len(letters)-4, len(letters)/2):])
+}

@@ -1,0 +1,114 @@
+package alter
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"time"
+
+	"github.com/steadytrip/steadytrip/classify"
+)
+
+// Await waits for the end of an approval and returns the approved call's answer. It only ever asks: the call itself was made
+// already, and the backend carries it out once it is approved.
+//
+// An approval that ends otherwise is its typed error: *classify.ApprovalDeniedError, *classify.ApprovalExpiredError,
+// *classify.ApprovalExecutionFailedError; *classify.ApprovalError in a state that nobody documents. When ctx ends, or after
+// Config.Patience, it is a *classify.ApprovalTimeoutError with the cause of that inside: the approval may still be pending,
+// and its id serves to wait for it again.
+//
+// What time can heal does not end the wait. The chain repeats each question as it repeats any GET; if that did not help, the
+// next question does, after the pause that the server asked for.
+func (c *Client) Await(ctx context.Context, approvalID string) (*Answer, error) {
+	path := "/v1/approvals/" + url.PathEscape(approvalID)
+	var answer *Answer
+	err := c.poll(ctx, func(ctx context.Context) (bool, error) {
+		row, err := c.get(ctx, path)
+		if err != nil {
+			return false, err
+		}
+		verdict := classify.ApprovalVerdict(row.Body)
+		if verdict.Kind == classify.ApprovalPending {
+			return false, nil
+		}
+		if err := verdict.Err(nil); err != nil {
+			return false, err
+		}
+		var executed struct {
+			Status    string `json:"status"`
+			HasResult bool   `json:"has_result"`
+		}
+		if json.Unmarshal(row.Body, &executed) != nil || executed.Status == "" {
+			return false, classify.Verdict{Kind: classify.Backend}.Err(errors.New("alter: the backend's answer is no approval"))
+		}
+		if !executed.HasResult {
+			return false, nil // it is being carried out
+		}
+		answer, err = c.get(ctx, path+"/result")
+		return err == nil, err
+	})
+	if gaveUp(err) {
+		return nil, classify.Verdict{Kind: classify.ApprovalTimeout, Detail: &classify.Detail{ApprovalID: approvalID}}.Err(err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return unwrap(answer)
+}
+
+// gaveUpError says why polling ended without an end: the context's cause, and the last failure if there was one.
+type gaveUpError struct{ cause, last error }
+
+func (e *gaveUpError) Error() string { return "alter: stopped waiting" }
+
+func (e *gaveUpError) Unwrap() []error {
+	if e.last == nil {
+		return []error{e.cause}
+	}
+	return []error{e.cause, e.last}
+}
+
+// Timeout reports whether time ran out, rather than the caller's interest.
+func (e *gaveUpError) Timeout() bool { return errors.Is(e.cause, context.DeadlineExceeded) }
+
+func gaveUp(err error) bool {
+	var e *gaveUpError
+	return errors.As(err, &e)
+}
+
+// poll looks until look is done or fails for good, every Config.Every, until ctx ends or Config.Patience is over.
+func (c *Client) poll(ctx context.Context, look func(context.Context) (done bool, err error)) error {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Patience)
+	defer cancel()
+	var last error
+	for {
+		done, err := look(ctx)
+		if done {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return &gaveUpError{context.Cause(ctx), last}
+		}
+		pause := c.cfg.Every
+		if err != nil {
+			verdict := classify.Of(nil, err)
+			if !transient(verdict) {
+				return err
+			}
+			pause, last = max(pause, verdict.RetryAfter), err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return &gaveUpError{context.Cause(ctx), last}
+		}
+	}
+}
+
+// transient reports whether time can heal a failure.
+func transient(v classify.Verdict) bool {
+	return v.Action() == classify.Retry || v.Action() == classify.Wait
+}
