@@ -9,18 +9,16 @@ import (
 	"strconv"
 	"strings"
 
-	tea "charm.land/bubbletea/v2"
 	"charm.land/huh/v2"
-
-	"github.com/steadytrip/steadytrip/examples/altersdk/internal/alter"
 )
 
 var (
+	errUnanswered  = errors.New("there are no more answers")
 	errInterrupted = errors.New("interrupted")
 	errWrongAnswer = errors.New("the answer is none of the options")
 )
 
-// asker puts a question and returns the index of the option that was picked; or alter.ErrUnanswered, errInterrupted,
+// asker puts a question and returns the index of the option that was picked; or errUnanswered, errInterrupted,
 // errWrongAnswer, or the context's error.
 type asker interface {
 	ask(ctx context.Context, question string, options []string) (int, error)
@@ -51,10 +49,10 @@ func (f form) ask(ctx context.Context, question string, options []string) (int, 
 	switch {
 	case ctx.Err() != nil:
 		return 0, ctx.Err()
-	case errors.Is(err, huh.ErrUserAborted), errors.Is(err, tea.ErrInterrupted):
+	case errors.Is(err, huh.ErrUserAborted):
 		return 0, errInterrupted
 	case err != nil:
-		return 0, err
+		return 0, fmt.Errorf("%w: %w", errUnanswered, err)
 	}
 	fmt.Fprintf(f.out, "  ? %s %s\n", question, options[pick]) // the form itself is gone by now
 	return pick, nil
@@ -67,20 +65,25 @@ type lines struct {
 	next  chan string
 }
 
-// readLines starts to read: the next answer is there when a question is put.
-func readLines(in io.Reader, out io.Writer, tries int) *lines {
+// readLines starts to read. What is read when ctx ends is of no use.
+func readLines(ctx context.Context, in io.Reader, out io.Writer, tries int) *lines {
 	l := &lines{out, tries, make(chan string)}
-	go l.read(in)
+	go l.read(ctx, in)
 	return l
 }
 
-// read is a goroutine of its own, since nothing interrupts it: it ends with the input or with the program.
-func (l *lines) read(in io.Reader) {
+// read is a goroutine of its own, since nothing interrupts a Read of standard input: then it ends with the program.
+func (l *lines) read(ctx context.Context, in io.Reader) {
 	defer close(l.next)
 	for scanner := bufio.NewScanner(in); scanner.Scan(); {
 		line := strings.TrimSpace(scanner.Text())
-		if line != "" && !strings.HasPrefix(line, "#") {
-			l.next <- line
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		select {
+		case l.next <- line:
+		case <-ctx.Done():
+			return
 		}
 	}
 }
@@ -96,7 +99,7 @@ func (l *lines) ask(ctx context.Context, question string, options []string) (int
 		case line, ok := <-l.next:
 			if !ok {
 				fmt.Fprintln(l.out)
-				return 0, alter.ErrUnanswered
+				return 0, errUnanswered
 			}
 			for i, option := range options {
 				word, _, _ := strings.Cut(option, " ")

@@ -29,7 +29,6 @@ import (
 	"github.com/fatih/color"
 	"golang.org/x/term"
 
-	"github.com/steadytrip/steadytrip/examples/altersdk/internal/alter"
 	"github.com/steadytrip/steadytrip/examples/altersdk/internal/loopback"
 )
 
@@ -95,24 +94,36 @@ func run(ctx context.Context, args []string, c console) int {
 		return exitWrong
 	}
 
-	var ask asker
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	switch {
 	case *yes:
-		ask = agree{c.out}
+		return playAll(ctx, chosen, agree{c.out}, c)
 	case *script != "":
-		file, err := os.Open(*script)
-		if err != nil {
-			fmt.Fprintln(c.err, "altersdk:", err)
+		return playScript(ctx, chosen, *script, c)
+	case c.terminal:
+		return playAll(ctx, chosen, form{c.in, c.out}, c)
+	}
+	return playAll(ctx, chosen, readLines(ctx, c.in, c.out, 3), c)
+}
+
+// playScript plays stories with the answers of a file, which must be as many as there are questions.
+func playScript(ctx context.Context, chosen []story, name string, c console) int {
+	file, err := os.Open(name)
+	if err != nil {
+		fmt.Fprintln(c.err, "altersdk:", err)
+		return exitWrong
+	}
+	defer file.Close()
+	answers := readLines(ctx, file, c.out, 1)
+	code := playAll(ctx, chosen, answers, c)
+	if code == exitPlayed {
+		if _, left := <-answers.next; left {
+			fmt.Fprintln(c.err, "altersdk: the script has more answers than there were questions")
 			return exitWrong
 		}
-		defer file.Close()
-		ask = readLines(file, c.out, 1)
-	case c.terminal:
-		ask = form{c.in, c.out}
-	default:
-		ask = readLines(c.in, c.out, 3)
 	}
-	return playAll(ctx, chosen, ask, c)
+	return code
 }
 
 // playAll plays stories until one cannot go on.
@@ -125,7 +136,7 @@ func playAll(ctx context.Context, chosen []story, ask asker, c console) int {
 		case ctx.Err() != nil || errors.Is(err, errInterrupted):
 			p.line("\nInterrupted.")
 			return exitInterrupted
-		case errors.Is(err, alter.ErrUnanswered):
+		case errors.Is(err, errUnanswered):
 			p.line("\nThere are no more answers. Good-bye.")
 			return exitUnanswered
 		case errors.Is(err, errWrongAnswer):

@@ -66,7 +66,7 @@ func play(ctx context.Context, s story, ask asker, p *printer, look func(*loopba
 	st := &stage{ctx: ctx, backend: backend, client: client, printer: p}
 	st.loop = &alter.Loop{Client: client, User: who, Tell: func(text string) { p.event("to do", "%s", text) }}
 	s.play(st)
-	for _, fatal := range []error{alter.ErrUnanswered, errInterrupted, errWrongAnswer, context.Canceled} {
+	for _, fatal := range []error{errUnanswered, errInterrupted, errWrongAnswer, context.Canceled} {
 		if errors.Is(st.err, fatal) {
 			return false, st.err
 		}
@@ -95,8 +95,10 @@ func (s *stage) call(how string, call alter.Call) {
 	s.printer.event("call", "%s %s%s by %s", call.Method, call.Provider, call.Path, how)
 	var answer *alter.Answer
 	if answer, s.err = s.loop.Do(s.ctx, send, call); s.err != nil {
-		verdict := classify.Of(nil, s.err)
-		s.printer.failure("%s (%s)", verdict.Kind, verdict.Action())
+		var failure *classify.AlterSDKError
+		if errors.As(s.err, &failure) {
+			s.printer.failure("%s (%s)", failure.Verdict().Kind, failure.Verdict().Action())
+		}
 		return
 	}
 	s.printer.success("%d %s", answer.Status, http.StatusText(answer.Status))
@@ -122,6 +124,7 @@ func (p *person) Open(ctx context.Context, what, page string) error {
 		decision, p.declined = "no", true
 	case 2:
 		p.declined = true // who knows
+		p.printer.event("wait", "for the page")
 		return nil
 	}
 	form := strings.NewReader(url.Values{"decision": {decision}}.Encode())

@@ -13,12 +13,9 @@ import (
 	"github.com/steadytrip/steadytrip/classify"
 )
 
-// ErrUnanswered is what a [User] returns who will not answer any more.
-var ErrUnanswered = errors.New("alter: nobody answers")
-
-// User is asked for what only a person can do. Its methods end with ctx and return its error then.
+// User is asked for what only a person can do. An error of a User's ends the [Loop], which returns it as it is.
 type User interface {
-	// Open shows a page to the user, and returns when the user has been there.
+	// Open shows a page to whoever is to be asked, and returns when they have been there or will be.
 	Open(ctx context.Context, what, url string) error
 
 	// Choose returns the index of the option that the user picks.
@@ -42,14 +39,15 @@ func (l *Loop) Do(ctx context.Context, send func(context.Context, Call) (*Answer
 	var request Request // what the user was asked for last
 	answer, err := send(ctx, call)
 	for range maxRounds {
-		if err == nil || ctx.Err() != nil || errors.Is(err, ErrUnanswered) {
+		var failure *classify.AlterSDKError
+		if err == nil || ctx.Err() != nil || !errors.As(err, &failure) {
 			return answer, err
 		}
 		var (
 			ambiguous *classify.AmbiguousGrantError
 			pending   *classify.ApprovalPendingError
 			expired   *classify.ApprovalExpiredError
-			verdict   = classify.Of(nil, err)
+			verdict   = failure.Verdict()
 		)
 		switch verdict.Action() {
 		case classify.Reauthorize:
@@ -62,14 +60,15 @@ func (l *Loop) Do(ctx context.Context, send func(context.Context, Call) (*Answer
 			err = l.consent(ctx, request)
 
 		case classify.RestartConnect:
-			pick, unanswered := l.User.Choose(ctx, "There is no consent. Start a new session?", "yes", "no")
-			if unanswered != nil || pick != 0 {
-				return nil, cmp.Or(unanswered, err)
+			pick, unasked := l.User.Choose(ctx, "There is no consent. Start a new session?", "yes", "no")
+			if unasked != nil || pick != 0 {
+				return nil, cmp.Or(unasked, err)
 			}
 			err = l.consent(ctx, request)
 
 		case classify.Choose:
-			if !errors.As(err, &ambiguous) {
+			if !errors.As(err, &ambiguous) || !choosable(ambiguous, call) {
+				l.Tell(advice(verdict, call))
 				return nil, err
 			}
 			err = l.choose(ctx, ambiguous, &call)
@@ -84,9 +83,9 @@ func (l *Loop) Do(ctx context.Context, send func(context.Context, Call) (*Answer
 				l.Tell(advice(verdict, call))
 				return nil, err
 			}
-			pick, unanswered := l.User.Choose(ctx, "Nobody decided in time. Make the call again?", "yes", "no")
-			if unanswered != nil || pick != 0 {
-				return nil, cmp.Or(unanswered, err)
+			pick, unasked := l.User.Choose(ctx, "Nobody decided in time. Make the call again?", "yes", "no")
+			if unasked != nil || pick != 0 {
+				return nil, cmp.Or(unasked, err)
 			}
 			err = nil
 
@@ -121,14 +120,19 @@ func (l *Loop) consent(ctx context.Context, r Request) error {
 	return l.Client.Finish(ctx, session)
 }
 
+// choosable reports whether there is something to pick from that was not picked before.
+func choosable(e *classify.AmbiguousGrantError, call Call) bool {
+	if len(e.AccountIdentifiers) > 0 {
+		return !e.AccountWasProvided || !slices.Contains(e.AccountIdentifiers, call.Account)
+	}
+	return len(e.AppUserIDs) > 0 && call.User == ""
+}
+
 // choose has the user pick an account, or whose delegation it is, and names it in the call.
 func (l *Loop) choose(ctx context.Context, e *classify.AmbiguousGrantError, call *Call) error {
 	question, options, target := "Which account?", e.AccountIdentifiers, &call.Account
 	if len(options) == 0 {
 		question, options, target = "Whose delegation?", e.AppUserIDs, &call.User
-	}
-	if len(options) == 0 || e.AccountWasProvided && slices.Contains(options, call.Account) {
-		return e // there is nothing to pick from, or it was picked before
 	}
 	shown := make([]string, len(options))
 	for i, option := range options {
