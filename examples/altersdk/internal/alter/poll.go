@@ -14,9 +14,9 @@ import (
 // already, and the backend carries it out once it is approved.
 //
 // An approval that ends otherwise is its typed error: *classify.ApprovalDeniedError, *classify.ApprovalExpiredError,
-// *classify.ApprovalExecutionFailedError; *classify.ApprovalError in a state that nobody documents. When ctx ends, or after
-// Config.Patience, it is a *classify.ApprovalTimeoutError with the cause of that inside: the approval may still be pending,
-// and its id serves to wait for it again.
+// *classify.ApprovalExecutionFailedError; *classify.ApprovalError in a state that nobody documents. When ctx ends, or Config.Patience
+// or ctx's deadline leaves no time for a further question, it is a *classify.ApprovalTimeoutError with the cause of that inside:
+// the approval may still be pending, and its id serves to wait for it again.
 //
 // What time can heal does not end the wait. The chain repeats each question as it repeats any GET; if that did not help, the
 // next question does, after the pause that the server asked for.
@@ -77,18 +77,19 @@ func gaveUp(err error) bool {
 	return errors.As(err, &e)
 }
 
-// poll looks until look is done or fails for good, every Config.Every, until ctx ends or Config.Patience is over.
+// poll looks until look is done or fails for good, every Config.Every. It gives up when ctx ends, or when its deadline
+// or Config.Patience leaves no time for a further look.
 func (c *Client) poll(ctx context.Context, look func(context.Context) (done bool, err error)) error {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Patience)
 	defer cancel()
 	var last error
-	for {
+	for ctx.Err() == nil {
 		done, err := look(ctx)
 		if done {
 			return nil
 		}
 		if ctx.Err() != nil {
-			return &gaveUpError{context.Cause(ctx), last}
+			break
 		}
 		pause := c.cfg.Every
 		if err != nil {
@@ -98,14 +99,17 @@ func (c *Client) poll(ctx context.Context, look func(context.Context) (done bool
 			}
 			pause, last = max(pause, verdict.RetryAfter), err
 		}
+		if end, _ := ctx.Deadline(); time.Until(end) <= pause {
+			return &gaveUpError{context.DeadlineExceeded, last} // the next question would come too late
+		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return &gaveUpError{context.Cause(ctx), last}
 		}
 	}
+	return &gaveUpError{context.Cause(ctx), last}
 }
 
 // transient reports whether time can heal a failure.
