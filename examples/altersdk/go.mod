@@ -6,6 +6,7 @@ replace github.com/steadytrip/steadytrip => ../..
 
 require (
 	charm.land/huh/v2 v2.0.3
+	github.com/creack/pty v1.1.24
 	github.com/fatih/color v1.19.0
 	github.com/steadytrip/steadytrip v0.0.0
 	go.uber.org/goleak v1.3.0

@@ -169,11 +169,11 @@ func advice(v classify.Verdict, call Call) string {
 }
 
 // mask shows of an account what its owner needs to know it again: "ada@example.com" becomes "a...@example.com",
-// and anything else its last four letters.
+// and anything else its last four letters, half of it at most.
 func mask(account string) string {
 	if name, domain, ok := strings.Cut(account, "@"); ok && name != "" {
 		return fmt.Sprintf("%c...@%s", []rune(name)[0], domain)
 	}
 	letters := []rune(account)
-	return "..." + string(letters[max(len(letters)-4, len(letters)/2):])
+	return "..." + string(letters[max(len(letters)-4, (len(letters)+1)/2):])
 }
