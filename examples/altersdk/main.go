@@ -8,8 +8,9 @@
 // Each story is a call that runs into one of Alter's failures. What time can heal is healed by the chain of package transport.
 // For the rest the loop in internal/alter/loop.go does what the failure asks for, then calls again.
 //
-// An answer is the number or the first word of an option. In a script, and where standard input is no terminal, there is one
-// on each line; empty lines and those that begin with # do not count.
+// At a terminal an option is picked with the arrow keys; if the variable ACCESSIBLE is set, options are numbered lines instead.
+// There, in a script, and where standard input is no terminal, an answer is a line with the number or the first word of an option;
+// empty lines and those that begin with # do not count.
 //
 // Exit codes: 0 all stories were played; 1 a story in which everybody agreed did not end as told; 2 a wrong command line
 // or a wrong answer in a script; 3 the answers ended before the questions did; 130 interrupted.
@@ -46,7 +47,8 @@ func main() {
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	code := run(ctx, os.Args[1:], console{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr, paint: !color.NoColor,
-		terminal: term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd())),
+		terminal: term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd())) &&
+			os.Getenv("TERM") != "dumb" && os.Getenv("ACCESSIBLE") == "",
 	})
 	stop()
 	os.Exit(code)
@@ -57,7 +59,7 @@ type console struct {
 	in       io.Reader
 	out, err io.Writer
 	paint    bool                    // in colours
-	terminal bool                    // both in and out
+	terminal bool                    // both in and out, and one that can draw
 	look     func(*loopback.Backend) // at the backend of a story that is over; may be nil
 }
 
@@ -114,7 +116,7 @@ func playScript(ctx context.Context, chosen []story, name string, c console) int
 		fmt.Fprintln(c.err, "altersdk:", err)
 		return exitWrong
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	answers := readLines(ctx, file, c.out, 1)
 	code := playAll(ctx, chosen, answers, c)
 	if code == exitPlayed {

@@ -41,7 +41,8 @@ func play(ctx context.Context, s story, ask asker, p *printer, look func(*loopba
 		if look != nil {
 			look(backend)
 		}
-		if closed := backend.Close(); closed != nil && err == nil {
+		if closed := backend.Close(); closed != nil {
+			p.event("FAILED", "the backend does not end well")
 			ended = false
 		}
 	}()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -93,5 +94,31 @@ func TestAtATerminalNoColorIsHeeded(t *testing.T) {
 	code, text := atTerminal(t, "NO_COLOR=1", "l...@example.org", "-story", "choose").end("\r")
 	if code != exitPlayed || strings.Contains(text, "\x1b[32m") || strings.Contains(text, "\x1b[38;") {
 		t.Errorf("got %d\n%q", code, text)
+	}
+}
+
+// A signal ends the program where standard input is no terminal, and the Read of it goes on.
+func TestASignalEndsTheProgram(t *testing.T) {
+	t.Parallel()
+	in, answers, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	defer answers.Close()
+	asked := make(chan struct{})
+	out := &watched{until: "  > ", seen: sync.OnceFunc(func() { close(asked) })}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-story", "choose")
+	cmd.Env, cmd.Stdin, cmd.Stdout = append(os.Environ(), "ALTERSDK_RUN=1"), in, out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // the exit code says it all
+	if code, text := cmd.ProcessState.ExitCode(), out.String(); code != exitInterrupted || !strings.HasSuffix(text, "\nInterrupted.\n") {
+		t.Errorf("got %d\n%s", code, text)
 	}
 }

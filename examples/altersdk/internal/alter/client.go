@@ -42,8 +42,8 @@ type Config struct {
 	Policy *policy.Set
 	Hooks  transport.Hooks
 
-	// Deprecated is told the name of a key that is about to end: once for each key, by the call that hears of it first.
-	// Default: nobody is told.
+	// Deprecated is told the name of a key that is about to end: once for each key, in the goroutine of the call that hears
+	// of it first. Default: nobody is told.
 	Deprecated func(ctx context.Context, name string)
 
 	// Every is how often the state of an approval or of a session is asked for, and Patience for how long.
@@ -65,7 +65,7 @@ type Call struct {
 	Account  string // which of the user's accounts, if there are several
 	User     string // whose delegation, if an agent has several
 	Method   string // empty means GET
-	Path     string // at the provider
+	Path     string // at the provider; begins with a slash
 	Body     []byte
 }
 
@@ -92,11 +92,17 @@ func New(cfg Config) (*Client, error) {
 	c := &Client{cfg: cfg}
 	c.keys.deprecated = cfg.Deprecated
 	c.keys.key.Store(&cfg.Key)
-	c.http, err = transport.Wrap(&http.Client{Transport: cfg.Base}, transport.Config{
+	// A redirect is an answer: nothing with a key or a token in it goes where somebody points.
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	c.http, err = transport.Wrap(&http.Client{Transport: cfg.Base, CheckRedirect: stay}, transport.Config{
 		Classifier: classifier,
 		Policy:     cfg.Policy,
 		Hooks:      cfg.Hooks,
-		PerAttempt: []transport.Middleware{transport.AttemptTimeout(attemptTimeout), c.keys.sign(backend.Host)},
+		PerAttempt: []transport.Middleware{
+			transport.ProveUnsent(), // a call that never left is made again, whatever its method
+			transport.AttemptTimeout(attemptTimeout),
+			c.keys.sign(backend.Host),
+		},
 	})
 	if err != nil {
 		return nil, err
@@ -141,7 +147,13 @@ type wireCall struct {
 
 // Proxy has the backend make the call. If it waits for an approval, the error is a *classify.ApprovalPendingError: the call was
 // made and must not be made again, see [Client.Await]. Every other failure is its typed error as well, the provider's included.
+//
+// Whatever the call's method is, it is a POST to the backend, and is not repeated when it may have arrived: even a GET may
+// have asked for an approval, and once more would ask for a second.
 func (c *Client) Proxy(ctx context.Context, call Call) (*Answer, error) {
+	if err := call.check(); err != nil {
+		return nil, err
+	}
 	wire := wireCall{call.Provider, call.Grant, call.Account, call.User, call.Method, call.Path, nil, call.Body}
 	if len(call.Body) > 0 {
 		wire.Headers = map[string]string{"Content-Type": "application/json"}
@@ -170,6 +182,9 @@ func unwrap(answer *Answer) (*Answer, error) {
 
 // Retrieve asks the backend for a token and calls the provider with it. The token is used once and not kept.
 func (c *Client) Retrieve(ctx context.Context, call Call) (*Answer, error) {
+	if err := call.check(); err != nil {
+		return nil, err
+	}
 	api, ok := c.cfg.Providers[call.Provider]
 	if !ok {
 		return nil, classify.Verdict{Kind: classify.AlterValue}.Err(errors.New("alter: no API is known for the provider"))
@@ -192,6 +207,14 @@ func (c *Client) Retrieve(ctx context.Context, call Call) (*Answer, error) {
 	}
 	req.Header.Set("Authorization", "Bearer "+token.Value)
 	return c.do(req)
+}
+
+// check refuses a path that could name another host once it stands behind the provider's.
+func (c Call) check() error {
+	if c.Path != "" && !strings.HasPrefix(c.Path, "/") {
+		return classify.Verdict{Kind: classify.AlterValue}.Err(errors.New("alter: Call.Path does not begin with a slash"))
+	}
+	return nil
 }
 
 // of says which grant the requests of a context are about, if that is known, so that they need not ask what others found out.

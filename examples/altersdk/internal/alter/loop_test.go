@@ -1,6 +1,7 @@
 package alter_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,6 +79,7 @@ func TestTheLoopDoesWhatTheActionAsksFor(t *testing.T) {
 		asked    []string
 		told     string
 		want     classify.Kind // Unclassified: success
+		status   int           // of the answer; 0 for 200
 		sent     int           // calls
 		acted    int           // that were carried out
 	}{
@@ -154,6 +156,18 @@ func TestTheLoopDoesWhatTheActionAsksFor(t *testing.T) {
 			told: "Change the request or the configuration; repeating the call cannot help.", want: classify.InvalidRequest, sent: 1, acted: 1},
 		{name: "fix: a provider whose API is unknown", call: alter.Call{Provider: "fax"}, retrieve: true,
 			told: "Change the request or the configuration; repeating the call cannot help.", want: classify.AlterValue, sent: 0},
+		{name: "fix: a path that names another host", call: alter.Call{Provider: "calendar", Path: "@evil.test/"}, retrieve: true,
+			told: "Change the request or the configuration; repeating the call cannot help.", want: classify.AlterValue, sent: 0},
+		{name: "a redirect is an answer",
+			set: func(b *loopback.Backend) {
+				b.Provider.AnswerNext(transporttest.Answer(302, "").Header("Location", "http://evil.test/"), 1)
+			},
+			call: read, retrieve: true, status: 302, sent: 1, acted: 1},
+		{name: "inspect: a redirect of the backend's",
+			set: func(b *loopback.Backend) {
+				b.AnswerNext(transporttest.Answer(307, "").Header("Location", "http://evil.test/"), 1)
+			},
+			call: read, told: "Look at the code, the message and the details of the answer.", want: classify.Backend, sent: 1},
 		{name: "inspect: a 500",
 			set:  func(b *loopback.Backend) { b.AnswerNext(transporttest.Answer(500, "oops"), 1) },
 			call: write, told: "Look at the code, the message and the details of the answer.", want: classify.BackendInternal, sent: 1},
@@ -175,7 +189,7 @@ func TestTheLoopDoesWhatTheActionAsksFor(t *testing.T) {
 
 			answer, err := loop.Do(t.Context(), send, test.call)
 			if test.want == classify.Unclassified {
-				if err != nil || answer.Status != http.StatusOK {
+				if err != nil || answer.Status != cmp.Or(test.status, http.StatusOK) {
 					t.Errorf("got %v, %v, want an answer", answer, err)
 				}
 			} else if got := classify.Of(nil, err).Kind; err == nil || got != test.want || answer != nil {

@@ -1,0 +1,141 @@
+package loopback
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/steadytrip/steadytrip/examples/altersdk/internal/alter"
+	"github.com/steadytrip/steadytrip/transport/transporttest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var testKey = alter.Key{Name: "test", ID: "ak_test", Secret: "sk_test"}
+
+func newBackend(t *testing.T) *Backend {
+	t.Helper()
+	b := New()
+	b.Accept(testKey)
+	t.Cleanup(func() {
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+// signed returns a request that the backend takes, unless its nonce was seen before.
+func signed(t *testing.T, method, uri, nonce, body string, at time.Time) *http.Request {
+	t.Helper()
+	req := httptest.NewRequestWithContext(t.Context(), method, uri, strings.NewReader(body))
+	timestamp := strconv.FormatInt(at.Unix(), 10)
+	req.Header.Set(alter.FieldKey, testKey.ID)
+	req.Header.Set(alter.FieldTimestamp, timestamp)
+	req.Header.Set(alter.FieldNonce, nonce)
+	req.Header.Set(alter.FieldSignature, alter.Signature(testKey.Secret, method, uri, timestamp, nonce, sha256.Sum256([]byte(body))))
+	return req
+}
+
+// Nonces are remembered for as long as their signature would be taken, and not for ever.
+func TestNoncesAreForgottenWhenTheyCannotBeReplayed(t *testing.T) {
+	b := newBackend(t)
+	begin := time.Now()
+	verify := func(nonce string, at time.Time) bool {
+		_, refusal := b.verify(signed(t, http.MethodGet, "/v1/x", nonce, "", at), sha256.Sum256(nil), at)
+		return refusal == nil
+	}
+	for i := range maxNonces {
+		if !verify(fmt.Sprint("n", i), begin) {
+			t.Fatalf("nonce %d is refused", i)
+		}
+	}
+	if verify("n0", begin.Add(time.Minute)) {
+		t.Error("a nonce is taken twice")
+	}
+	if !verify("later", begin.Add(time.Hour)) || len(b.nonces) != 1 {
+		t.Errorf("%d nonces are remembered after an hour, want one", len(b.nonces))
+	}
+}
+
+func TestWhatThereIsNotIsNotFound(t *testing.T) {
+	b := newBackend(t)
+	for i, test := range []struct {
+		method, uri, body string
+		want              int
+	}{
+		{"GET", "/connect/x", "", 404},
+		{"POST", "/connect/x", "decision=yes", 404},
+		{"POST", "/approve/x", "decision=yes", 404},
+		{"GET", "/v1/connect/sessions/x", "", 404},
+		{"GET", "/v1/approvals/x", "", 404},
+		{"POST", "/v1/proxy", "no JSON", 422},
+		{"POST", "/v1/tokens", "no JSON", 422},
+		{"POST", "/v1/connect/sessions", "{}", 422},
+		{"POST", "/v1/tokens", `{"provider":"calendar"}`, 404},
+	} {
+		like := signed(t, test.method, test.uri, fmt.Sprint("nonce", i), test.body, time.Now())
+		req, err := http.NewRequestWithContext(t.Context(), test.method, b.URL+test.uri, strings.NewReader(test.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header = like.Header
+		if strings.HasPrefix(test.body, "decision") {
+			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		}
+		resp, err := b.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != test.want {
+			t.Errorf("%s %s: got %d, want %d", test.method, test.uri, resp.StatusCode, test.want)
+		}
+	}
+}
+
+// A session is over once it is decided, and an approval's answer leads to a page of the backend's.
+func TestPagesAreAnsweredOnce(t *testing.T) {
+	b := newBackend(t)
+	b.Link("calendar", "ada@example.com", "grant-1")
+	b.Inner.RequireApproval("grant-1")
+	send := func(req *http.Request) (int, string) {
+		t.Helper()
+		req.URL.Scheme, req.URL.Host, req.RequestURI = "http", b.Host(), ""
+		resp, err := b.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, _ := io.ReadAll(resp.Body)
+		return resp.StatusCode, string(text)
+	}
+	_, opened := send(signed(t, "POST", "/v1/connect/sessions", "1", `{"provider_id":"calendar"}`, time.Now()))
+	_, rest, _ := strings.Cut(opened, b.URL)
+	page, _, _ := strings.Cut(rest, `"`)
+	for _, want := range []int{200, 404} {
+		req := httptest.NewRequestWithContext(t.Context(), "POST", page, strings.NewReader("decision=yes"))
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if status, _ := send(req); status != want {
+			t.Errorf("got %d, want %d", status, want)
+		}
+	}
+	status, asked := send(signed(t, "POST", "/v1/proxy", "2", `{"provider":"calendar"}`, time.Now()))
+	if status != http.StatusAccepted || !strings.Contains(asked, b.URL+"/approve/approval-1") || strings.Contains(asked, b.Inner.URL) {
+		t.Errorf("got %d %s, want an approval with a page of the backend's", status, asked)
+	}
+	if status, text := send(httptest.NewRequestWithContext(t.Context(), "GET", "/approve/approval-1", nil)); status != 200 || !strings.Contains(text, "May the application make this call?") {
+		t.Errorf("got %d %s, want the page", status, text)
+	}
+	if got := b.Inner.Approvals(); len(got) != 1 || got[0].Status != transporttest.ApprovalPending {
+		t.Errorf("looking at the page has made it %+v", got)
+	}
+}
