@@ -140,6 +140,11 @@ func TestTheBackendRefusesWhatIsNotFreshlySigned(t *testing.T) {
 		{"another body", func(http.Header) []byte { return []byte(`{"provider":"calendar","path":"/all","method":"DELETE"}`) }, "signature_invalid"},
 		{"an unknown key", func(h http.Header) []byte { h.Set(alter.FieldKey, "ak_other"); return genuine.Body }, "invalid_key"},
 		{"no signature", func(h http.Header) []byte { h.Del(alter.FieldSignature); return genuine.Body }, "signature_invalid"},
+		{"no nonce", func(h http.Header) []byte {
+			h.Del(alter.FieldNonce)
+			h.Set(alter.FieldSignature, alter.Signature(testKey.Secret, "POST", "/v1/proxy", h.Get(alter.FieldTimestamp), "", sha256.Sum256(genuine.Body)))
+			return genuine.Body
+		}, "request_replayed"},
 		{"an old timestamp", func(h http.Header) []byte {
 			h.Set(alter.FieldTimestamp, old)
 			h.Set(alter.FieldSignature, alter.Signature(testKey.Secret, "POST", "/v1/proxy", old, h.Get(alter.FieldNonce), sha256.Sum256(genuine.Body)))
