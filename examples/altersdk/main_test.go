@@ -31,6 +31,7 @@ type played struct {
 	code     int
 	out, err string
 	secrets  []string // that were used meanwhile
+	backends int      // whose secrets they are
 }
 
 // start runs the program, with an input that may be nil.
@@ -43,6 +44,7 @@ func start(t *testing.T, ctx context.Context, in io.Reader, args ...string) play
 	var out, errs bytes.Buffer
 	p.code = run(ctx, args, console{in: in, out: &out, err: &errs, look: func(b *loopback.Backend) {
 		p.secrets = append(p.secrets, secretsOf(b)...)
+		p.backends++
 	}})
 	p.out, p.err = out.String(), errs.String()
 	for _, secret := range p.secrets {
@@ -116,9 +118,18 @@ func TestEveryStoryEndsAsToldIfAllAgree(t *testing.T) {
 	if strings.Contains(got.out, "\x1b") || strings.Contains(got.out, "FAILED") {
 		t.Errorf("printed\n%q", got.out)
 	}
-	if len(got.secrets) < 100 {
-		t.Errorf("looked for %d secrets, want those of all requests", len(got.secrets))
+	if got.backends != len(stories) || !slices.ContainsFunc(got.secrets, func(s string) bool { return strings.HasPrefix(s, "Bearer token-") }) {
+		t.Errorf("looked for the secrets of %d stories, want all %d, tokens included", got.backends, len(stories))
 	}
+}
+
+func TestTheScriptThatComesWithTheExampleAnswersEverything(t *testing.T) {
+	t.Parallel()
+	got := start(t, t.Context(), nil, "-script", "testdata/answers.txt")
+	if got.code != exitPlayed || got.err != "" {
+		t.Errorf("exit code %d, %s\n%s", got.code, got.err, got.out)
+	}
+	inOrder(t, got.out, "revoked: ", "> no", "> yes", "> yes", "scopes: ", "> yes", "delegate: ", "> yes", "choose: ", "> l...@example.org", "approval: ", "> yes", "Played 13 of 13.")
 }
 
 // The whole of a scripted run, byte for byte but for ports, ids and pauses.

@@ -130,7 +130,7 @@ func classifierFor(host string) (classify.Classifier, error) {
 // UseKey replaces the key: attempts from now on are signed with it.
 func (c *Client) UseKey(key Key) { c.keys.key.Store(&key) }
 
-// Close closes connections that are not in use.
+// Close closes the connections of Config.Base that are not in use.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // wireCall is a call as the backend takes it.

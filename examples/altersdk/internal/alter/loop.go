@@ -30,7 +30,7 @@ const maxRounds = 4
 type Loop struct {
 	Client *Client
 	User   User
-	Tell   func(text string) // what is being done, and what is left to do for a developer; never nil
+	Tell   func(text string) // what is left to do about a failure, for a developer; may be nil
 }
 
 // Do makes a call by send, which is [Client.Proxy] or [Client.Retrieve]. It ends with the answer, with the error that nothing
@@ -68,7 +68,7 @@ func (l *Loop) Do(ctx context.Context, send func(context.Context, Call) (*Answer
 
 		case classify.Choose:
 			if !errors.As(err, &ambiguous) || !choosable(ambiguous, call) {
-				l.Tell(advice(verdict, call))
+				l.tell(advice(verdict, call))
 				return nil, err
 			}
 			err = l.choose(ctx, ambiguous, &call)
@@ -80,7 +80,7 @@ func (l *Loop) Do(ctx context.Context, send func(context.Context, Call) (*Answer
 				continue
 			}
 			if !errors.As(err, &expired) {
-				l.Tell(advice(verdict, call))
+				l.tell(advice(verdict, call))
 				return nil, err
 			}
 			pick, unasked := l.User.Choose(ctx, "Nobody decided in time. Make the call again?", "yes", "no")
@@ -91,7 +91,7 @@ func (l *Loop) Do(ctx context.Context, send func(context.Context, Call) (*Answer
 
 		case classify.None, classify.Retry, classify.Wait, classify.WidenScope, classify.RotateKey, classify.Fix, classify.Inspect:
 			// For time, or for a developer: the chain has waited for as long as the policy allows.
-			l.Tell(advice(verdict, call))
+			l.tell(advice(verdict, call))
 			return nil, err
 		}
 		if err == nil {
@@ -99,6 +99,12 @@ func (l *Loop) Do(ctx context.Context, send func(context.Context, Call) (*Answer
 		}
 	}
 	return answer, err // the last round's
+}
+
+func (l *Loop) tell(text string) {
+	if l.Tell != nil {
+		l.Tell(text)
+	}
 }
 
 // consent sends the user to a page and waits until the session is over.

@@ -248,7 +248,7 @@ func TestTheLoopGivesUpAfterSomeRounds(t *testing.T) {
 	c := newClient(t, b, nil)
 	u := &user{t: t, answers: slices.Repeat([]string{"yes"}, 20)}
 	b.Inner.SetGrant(grant, transporttest.Revoked)
-	loop := alter.Loop{Client: c, User: fickle{u, b}, Tell: func(string) {}}
+	loop := alter.Loop{Client: c, User: fickle{u, b}}
 	_, err := loop.Do(t.Context(), c.Proxy, read)
 	var revoked *classify.GrantRevokedError
 	if !errors.As(err, &revoked) {
