@@ -336,3 +336,14 @@ func TestASessionEndsAsItsTypedError(t *testing.T) {
 		})
 	}
 }
+
+// A session that nobody heard of does no harm, so another one is opened when the answer got lost.
+func TestASessionWhoseAnswerGotLostIsOpenedAgain(t *testing.T) {
+	b := newBackend(t)
+	c := newClient(t, b, nil)
+	b.LoseNext(transporttest.HangUp, 1)
+	session, err := c.Connect(t.Context(), alter.Request{Provider: "calendar"})
+	if err != nil || session.ID == "" || b.Count(http.MethodPost, "/v1/connect/sessions") != 2 {
+		t.Errorf("got %v after %d requests, want a session after 2", err, b.Count(http.MethodPost, "/v1/connect/sessions"))
+	}
+}
