@@ -87,10 +87,10 @@ func Check(t *testing.T, s SDK, want Want) {
 				t.Errorf("%s: the SDK's own error is %q, without steadytrip %q; error: %v", f, got, bare, row.Of[Ours][f].Err)
 			}
 		}
-		var call *transport.CallError
-		if open := row.Of[Ours][Open].Err; errors.Is(open, transport.ErrOpen) == want.Flat || errors.As(open, &call) == want.Flat {
-			t.Errorf("ErrOpen and CallError are in the error: %v, %v; want %v: %v",
-				errors.Is(open, transport.ErrOpen), errors.As(open, &call), !want.Flat, open)
+		var refusal *transport.OpenError
+		if open := row.Of[Ours][Open].Err; errors.Is(open, transport.ErrOpen) == want.Flat || errors.As(open, &refusal) == want.Flat {
+			t.Errorf("ErrOpen and OpenError are in the error: %v, %v; want %v: %v",
+				errors.Is(open, transport.ErrOpen), errors.As(open, &refusal), !want.Flat, open)
 		}
 	})
 	t.Run("nothing fails", func(t *testing.T) {
