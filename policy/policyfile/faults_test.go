@@ -68,6 +68,7 @@ var mistakes = []struct{ name, text, want string }{
 	{"a text", "default", `1:1: "default": want the fields of a policy file`},
 	{"no UTF-8", "max_attempts: 3 # \xff", "1:19: a byte that is no text: want UTF-8"},
 	{"a control character", "é: \x01", "1:4: a control character: want text"},
+	{"the last of them", "é: \x7f", "1:4: a control character: want text"},
 	{"a line that ends in a comment", "max_attempts: 3 # \u2028max_elapsed: 1s", "1:19: a control character: want text"},
 	{"a paragraph that does", "max_attempts: 3 # \u2029max_elapsed: 1s", "1:19: a control character: want text"},
 	{"a next line that does", "max_attempts: 3 # \u0085max_elapsed: 1s", "1:19: a control character: want text"},

@@ -80,3 +80,23 @@ func TestAttemptsAreInFlightAtTheStartOfASecond(t *testing.T) {
 		t.Errorf("%+v, want what both plays saw", rows[:2])
 	}
 }
+
+func TestBurstsMayFollowEachOther(t *testing.T) {
+	s := Scenario{Duration: time.Minute, Traffic: []Traffic{{Kind: Burst, Calls: 10, Within: time.Second, Every: time.Second}}}
+	if err := s.Validate(); err != nil {
+		t.Errorf("%v; want bursts without a gap between them to be valid", err)
+	}
+}
+
+// A fixed window ends when it does, and not a moment later.
+func TestTheNextWindowBeginsWhereOneEnds(t *testing.T) {
+	b := newBackend(Scenario{Faults: []Fault{{Kind: RateLimit, Limit: 1, Window: time.Second}}}, 0)
+	for _, tc := range []struct {
+		at time.Duration
+		ok bool
+	}{{0, true}, {time.Second - 1, false}, {time.Second, true}, {2*time.Second - 1, false}} {
+		if left, ok := b.count(&b.faults[0], tc.at, 0); ok != tc.ok || !ok && left != 1+(2*time.Second-1-tc.at)%time.Second {
+			t.Errorf("at %s: %v, %s left; want %v", tc.at, ok, left, tc.ok)
+		}
+	}
+}

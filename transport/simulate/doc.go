@@ -52,6 +52,8 @@
 // which no other call starts, sends or is answered, so that it does not matter in which order goroutines run. Two policies meet the same calls
 // at the same times, with the same luck on the way.
 //
+// There are moments for 16383 calls at once. Beyond that two may share theirs, and what comes of them may differ in a few calls.
+//
 // What the user adds can break that: a policy.Profile whose BackOff rolls dice of its own, or middlewares that do. And the ends of pauses are the
 // policy's: if two of them, or one and the end of a breaker's hold, fell into one nanosecond, their order would be the scheduler's.
 //
