@@ -51,7 +51,9 @@ func (bs *budgets) lock(req *http.Request) *bucket {
 	}
 	b := bs.of(req, rule)
 	b.mu.Lock()
-	b.b.SetBudget(*rule)
+	if rule = bs.rule.Load(); rule.Enabled() { // as it is under the lock, so that a bucket changes once
+		b.b.SetBudget(*rule)
+	}
 	return b
 }
 

@@ -211,6 +211,26 @@ func TestSetPolicyWhileCallsWaitAtAGate(t *testing.T) {
 	})
 }
 
+// A call that waits before it is sent has the patience of the policy that it found.
+func TestPatienceIsThatOfThePolicyAtTheStart(t *testing.T) {
+	for name, change := range map[string]func(*policy.Set){
+		"the set's":   func(s *policy.Set) { s.MaxElapsed = ms(300) },
+		"the probe's": func(s *policy.Set) { s.Gate.Probe.MaxElapsed = ms(300) },
+		"the lesser":  func(s *policy.Set) { s.MaxElapsed, s.Gate.Probe.MaxElapsed = ms(300), ms(900) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := newOffice(t, ms(650), transport.Config{})
+				o.call(t, "a", 0)
+				time.Sleep(ms(5))
+				follow(t, o.shared, change)
+				o.call(t, "b", ms(10), onGrant)
+				o.checkEnds(t, "b:token_refresh_in_progress@310ms a:200@700ms")
+			})
+		})
+	}
+}
+
 func TestCallsFollowTheProfilesThatTheyBeganWith(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, err := policy.New(*steady())

@@ -65,12 +65,15 @@ type faults struct {
 }
 
 func (fs *faults) add(f *Fault) {
-	if len(fs.list) == kept {
+	if fs.full() {
 		fs.more++
 		return
 	}
 	fs.list = append(fs.list, f)
 }
+
+// full reports whether another one would only be counted.
+func (fs *faults) full() bool { return len(fs.list) == kept }
 
 // join returns them in the order of their places as one error, or nil.
 func (fs *faults) join() error {

@@ -137,6 +137,7 @@ var mistakes = []struct{ name, text, want string }{
 			`1:104: profiles.dns.max is "1.s": want a duration with its unit, such as "250ms", "5s" or "1m30s"` + "\n" +
 			`1:122: profiles.dns.max_elapsed is "999999h9999999h": want at most 2562047h47m16.854775807s` + "\n" +
 			`1:156: profiles.dns.max_retry_after is "0": want a duration with its unit, such as "250ms", "5s" or "1m30s"`},
+	{"a duration that rounds to none", "max_elapsed: 0.0000000001ns", `1:14: max_elapsed is "0.0000000001ns": want 0s or at least 1ns`},
 	{"a negative number for a duration", "max_elapsed: -5", `1:14: max_elapsed is -5: want a duration with its unit, such as "250ms", "5s" or "1m30s"`},
 	{"numbers that are none", "max_attempts: 0x10\nbudget: {ratio: 1_0, min: .5, window: 1e999}\ngate: {window: \"3\"}\nbreakers: [{name: rate_limit, failures: 1e99, probes: 99999999999999999999, window: 2.5, jitter: \"0.1\"}]",
 		`1:15: max_attempts is "0x10": want a whole number, such as 3` + "\n" +

@@ -58,6 +58,14 @@ func (r *reader) fault(at place, where position, value, want, suggestion string)
 	})
 }
 
+// closest is what was probably meant, as long as there is a fault to say it.
+func (r *reader) closest(s string, words []string) string {
+	if r.faults.full() {
+		return ""
+	}
+	return closest(s, words)
+}
+
 // accept reports whether n has a value to be read. want is what it should be.
 func (r *reader) accept(n *node, at place, want string) bool {
 	if n.objection.what != "" {
@@ -120,7 +128,7 @@ func (o *object) read(r *reader, n *node, at place, v reflect.Value) {
 
 // noField notes that an object has no such field. If it is clear which one was meant, what follows from its absence is no fault.
 func (r *reader) noField(o *object, key *node, at place) {
-	suggestion := closest(key.text, o.names())
+	suggestion := r.closest(key.text, o.names())
 	if suggestion != "" {
 		r.broken[at.field(o.field(suggestion)).goPath] = true
 	} else {
@@ -137,7 +145,7 @@ func (s *scalar) read(r *reader, n *node, at place, v reflect.Value) {
 	if !ok {
 		suggestion := ""
 		if n.form == text {
-			suggestion = closest(n.text, s.words)
+			suggestion = r.closest(n.text, s.words)
 		}
 		r.fault(at, n.at, n.show(), cmp.Or(want, s.want), suggestion)
 	}

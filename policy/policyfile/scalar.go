@@ -100,6 +100,9 @@ func parseDuration(n *node, v reflect.Value) (string, bool) {
 	if err != nil {
 		return fmt.Sprintf("at most %s", time.Duration(math.MaxInt64)), false
 	}
+	if d == 0 && strings.ContainsAny(n.text, "123456789") {
+		return "0s or at least 1ns", false // 0s often means that there is no bound
+	}
 	v.SetInt(int64(d))
 	return "", true
 }
