@@ -107,7 +107,7 @@ func (r *record) recovery() Recovery {
 
 // recovery looks for the last stretch of time in which too many calls failed.
 func (p *play) recovery() Recovery {
-	if p.to == 0 || p.to >= p.end {
+	if !p.outlasts() {
 		return Recovery{State: Unknown}
 	}
 	steps := int((p.end - p.to + recoveredStep - 1) / recoveredStep)

@@ -45,6 +45,9 @@ func (r *record) add(w *world) {
 	}
 }
 
+// outlasts reports whether faults ended before the play did.
+func (p *play) outlasts() bool { return p.to > 0 && p.to < p.end }
+
 // each yields all calls, with the time in which they were made.
 func (r *record) each(yield func(p *play, c *call)) {
 	for i := range r.plays {
@@ -102,6 +105,7 @@ func (r *record) result(s Scenario) Result {
 	res.Recovery = r.recovery()
 	res.PeakInFlight = r.peak()
 	res.Timeline = r.timeline()
+	res.FaultsEnd = r.faultsEnd()
 	return res
 }
 

@@ -42,6 +42,10 @@ type Result struct {
 	Traffic []Group `json:"traffic"` // calls by where they came from
 
 	Timeline []Second `json:"timeline"`
+
+	// FaultsEnd is the time line around the end of the faults, finer: from 1 s before the end of the last one to 2 s after it, in rows of
+	// 50 ms. If the scenario was played repeatedly each time is shifted by its own end. It is empty if no fault ended before the scenario did.
+	FaultsEnd []Interval `json:"faults_end"`
 }
 
 // Answers counts attempts by what came of them.
@@ -133,4 +137,18 @@ type Second struct {
 	Held           int     `json:"held"`            // attempts that waited at a breaker
 	Waiting        int     `json:"waiting"`         // calls that waited at a gate
 	Tokens         float64 `json:"tokens"`          // in the retry budgets
+}
+
+// Interval is a row of the time line around the end of the faults: 50 ms. The rows are sums of those times that the scenario was played in which
+// the faults ended before it did.
+type Interval struct {
+	At             time.Duration `json:"at_ns"`           // when it starts, from the end of the faults on; below 0 before that
+	Played         int           `json:"played"`          // times that the scenario was played and had begun before the interval ended
+	Offered        int           `json:"offered"`         // calls that began
+	Sent           int           `json:"sent"`            // attempts
+	Succeeded      int           `json:"succeeded"`       // calls that ended so
+	Failed         int           `json:"failed"`          // calls that ended so
+	Refused        int           `json:"refused"`         // attempts that the backend refused for being too many
+	RefusedLocally int           `json:"refused_locally"` // calls that a breaker or a gate refused
+	InFlight       int           `json:"in_flight"`       // attempts under way at its start
 }

@@ -77,7 +77,7 @@ func TestResultSurvivesJSON(t *testing.T) {
 	if err := json.Unmarshal(data, &got); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
-	for _, name := range []string{`"success":`, `"p999_ns":`, `"amplification":`, `"by_breaker":`, `"refused_locally":`, `"tokens":`, `"after_ns":`} {
+	for _, name := range []string{`"success":`, `"p999_ns":`, `"amplification":`, `"by_breaker":`, `"refused_locally":`, `"tokens":`, `"after_ns":`, `"faults_end":`} {
 		if !strings.Contains(string(data), name) {
 			t.Errorf("there is no %s in %.300s", name, data)
 		}
