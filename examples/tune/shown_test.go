@@ -8,9 +8,25 @@ import (
 	"testing"
 )
 
-// TestTheReadmeShowsWhatTheProgramPrints runs what the README shows. A line of "..." stands for lines that it leaves out.
+// Documents show what the program prints.
+
 func TestTheReadmeShowsWhatTheProgramPrints(t *testing.T) {
-	text, err := os.ReadFile("README.md")
+	holdToWhatItShows(t, "README.md", 6)
+}
+
+func TestTheReadmeOfTheLibraryShowsWhatTheProgramPrints(t *testing.T) {
+	holdToWhatItShows(t, "../../README.md", 1)
+}
+
+func TestTheTuningGuideShowsWhatTheProgramPrints(t *testing.T) {
+	holdToWhatItShows(t, "../../docs/tuning.md", 27)
+}
+
+// holdToWhatItShows runs the commands that a document shows, of which there are so many, and compares what they print.
+// A line of "..." stands for lines that the document leaves out.
+func holdToWhatItShows(t *testing.T, document string, commands int) {
+	t.Helper()
+	text, err := os.ReadFile(document)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,18 +50,18 @@ func TestTheReadmeShowsWhatTheProgramPrints(t *testing.T) {
 		for part := range strings.SplitSeq(output, "...\n") {
 			_, after, found := strings.Cut(rest, part)
 			if !found {
-				t.Errorf("tune %s\n%s\nhas no\n%s", command, rest, part)
+				t.Errorf("%s: tune %s\n%s\nhas no\n%s", document, command, rest, part)
 				break
 			}
 			rest = after
 		}
 	}
-	if shown != 6 {
-		t.Errorf("%d commands are shown, want 6", shown)
+	if shown != commands {
+		t.Errorf("%s shows %d commands, want %d", document, shown, commands)
 	}
 }
 
-// words splits a command as a shell does, as far as the README needs it.
+// words splits a command as a shell does, as far as the documents need it.
 func words(command string) []string {
 	var all []string
 	for i, part := range strings.Split(command, "'") {
