@@ -8,29 +8,23 @@ import (
 	"testing"
 )
 
-// Documents show what the program prints.
-
-func TestTheReadmeShowsWhatTheProgramPrints(t *testing.T) {
-	holdToWhatItShows(t, "README.md", 6)
-}
-
-func TestTheReadmeOfTheLibraryShowsWhatTheProgramPrints(t *testing.T) {
-	holdToWhatItShows(t, "../../README.md", 1)
-}
-
-func TestTheTuningGuideShowsWhatTheProgramPrints(t *testing.T) {
-	holdToWhatItShows(t, "../../docs/tuning.md", 27)
-}
-
-// holdToWhatItShows runs the commands that a document shows, of which there are so many, and compares what they print.
+// TestDocumentsShowWhatTheProgramPrints runs the commands that documents show, and compares what they print.
 // A line of "..." stands for lines that the document leaves out.
-func holdToWhatItShows(t *testing.T, document string, commands int) {
+func TestDocumentsShowWhatTheProgramPrints(t *testing.T) {
+	program := build(t)
+	for document, commands := range map[string]int{"README.md": 6, "../../README.md": 1, "../../docs/tuning.md": 27} {
+		t.Run(document, func(t *testing.T) {
+			holdToWhatItShows(t, program, document, commands)
+		})
+	}
+}
+
+func holdToWhatItShows(t *testing.T, program, document string, commands int) {
 	t.Helper()
 	text, err := os.ReadFile(document)
 	if err != nil {
 		t.Fatal(err)
 	}
-	program := build(t)
 	shown := 0
 	for block := range strings.SplitSeq(string(text), "```\n") {
 		command, output, ok := strings.Cut(block, "\n")
@@ -50,14 +44,14 @@ func holdToWhatItShows(t *testing.T, document string, commands int) {
 		for part := range strings.SplitSeq(output, "...\n") {
 			_, after, found := strings.Cut(rest, part)
 			if !found {
-				t.Errorf("%s: tune %s\n%s\nhas no\n%s", document, command, rest, part)
+				t.Errorf("tune %s\n%s\nhas no\n%s", command, rest, part)
 				break
 			}
 			rest = after
 		}
 	}
 	if shown != commands {
-		t.Errorf("%s shows %d commands, want %d", document, shown, commands)
+		t.Errorf("%d commands are shown, want %d", shown, commands)
 	}
 }
 
