@@ -136,7 +136,7 @@ func (index codeIndex) find(code []byte) (row Code, ok bool) {
 func fold(code string) string {
 	return strings.Map(func(r rune) rune {
 		if r < utf8.RuneSelf {
-			return rune(foldByte(byte(r)))
+			return rune(foldByte(byte(r))) //nolint:gosec // it is less than 0x80
 		}
 		return r
 	}, code)

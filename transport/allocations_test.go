@@ -82,7 +82,7 @@ func TestRefusalsAllocateTwice(t *testing.T) {
 	}
 	resp.Body.Close()
 	if got := testing.AllocsPerRun(100, func() {
-		if _, err = rt.RoundTrip(req); !errors.Is(err, transport.ErrOpen) { //nolint:bodyclose // there is no answer
+		if _, err = rt.RoundTrip(req); !errors.Is(err, transport.ErrOpen) {
 			t.Fatal(err)
 		}
 	}); got > 2 {

@@ -126,7 +126,7 @@ func (c *attemptContext) Value(key any) any {
 	case attemptKey{}:
 		return c
 	case trailKey{}:
-		if c.response.Load() != nil {
+		if c.response.Load() != nil { //nolint:bodyclose // it is not opened here
 			return &c.story
 		}
 	}

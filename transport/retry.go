@@ -249,7 +249,7 @@ func (c *call) pause(begin time.Time, d time.Duration) error {
 	case d <= 0:
 	//lint:ignore SA1019 http.Client.Timeout sets it
 	case ctx.Done() == nil && c.req.Cancel == nil: // nobody can end it
-		time.Sleep(time.Until(begin.Add(d)))
+		time.Sleep(time.Until(begin.Add(d))) //nolint:forbidigo // its context never ends
 		c.trail.Waited += time.Since(begin)
 	default:
 		timer := time.NewTimer(time.Until(begin.Add(d)))

@@ -104,7 +104,7 @@ func TestFailuresAfterRetriesBecomeErrorsForAClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		_, err := client.Do(newRequest(t, "GET", server.URL, "")) //nolint:bodyclose // there is no answer
+		_, err := client.Do(newRequest(t, "GET", server.URL, ""))
 		var down *classify.ProviderUnavailableError
 		if !errors.As(err, &down) {
 			t.Errorf("%v, want the typed error", err)

@@ -54,7 +54,7 @@ func trailOf(resp *http.Response, err error) (Trail, bool) {
 		return Trail{}, false
 	}
 	s, ok := resp.Request.Context().Value(trailKey{}).(*story)
-	if !ok || s.response.Load() != resp {
+	if !ok || s.response.Load() != resp { //nolint:bodyclose // it is not opened here
 		return Trail{}, false // or of an earlier answer to a request that was sent once more
 	}
 	return s.trail, true
