@@ -36,11 +36,12 @@ func peek(resp *http.Response) []byte {
 	}
 	p := &peeked{body: resp.Body, plain: coding == plain}
 	p.changed.L = &p.mu
-	p.buf = p.small[:0]
-	if n := resp.ContentLength; n >= int64(len(p.small)) {
+	size := int64(usual)
+	if n := resp.ContentLength; n > 0 {
 		// One byte more than the body, so that its end is seen as well.
-		p.buf = make([]byte, 0, min(n+1, MaxBody))
+		size = min(n+1, MaxBody)
 	}
+	p.buf = make([]byte, 0, size) // not a part of p: who keeps the verdict keeps these bytes, and neither the body nor its connection
 	resp.Body = p
 	go p.readAhead()
 	runtime.Gosched() // most error bodies have arrived with their header, and need no timer
@@ -66,7 +67,7 @@ func inMemory(body io.ReadCloser, plain bool) (first []byte, ok bool) {
 
 // readAt returns the part of the n bytes from offset on that is worth a look.
 func readAt(r io.ReaderAt, offset int64, n int, plain bool) []byte {
-	buf := make([]byte, min(n, glimpse))
+	buf := make([]byte, min(n, usual))
 	got, _ := r.ReadAt(buf, offset) // there is no error before the end
 	if worth := min(n, worthALook(buf[:got], plain)); worth > got {
 		buf = make([]byte, worth)
@@ -75,13 +76,13 @@ func readAt(r io.ReaderAt, offset int64, n int, plain bool) []byte {
 	return buf[:got]
 }
 
-// glimpse is how much of a body is looked at first. Most error bodies are shorter.
-const glimpse = 512
+// usual is how much of a body is looked at first. Most error bodies are shorter.
+const usual = 4 << 10
 
 // worthALook is how many bytes of a body that begins like this are.
 func worthALook(begin []byte, plain bool) int {
 	if plain && !promising(begin) {
-		return glimpse
+		return usual
 	}
 	return MaxBody
 }
@@ -116,16 +117,15 @@ type peeked struct {
 	body  io.ReadCloser
 	plain bool // not compressed: the first byte tells whether it is JSON
 
-	mu      sync.Mutex    // guards the rest; never held across a call of body
-	changed sync.Cond     // over or enough
-	over    bool          // reading ahead has ended
-	enough  bool          // nobody waits for more than buf
-	buf     []byte        // what was read ahead; it only grows, so that a prefix of it stays as it is
-	err     error         // what the body returned after buf, io.EOF included
-	panic   any           // what the body's Read panicked with
-	taken   int           // bytes of buf that the caller has had
-	closed  bool          // the caller closed the body
-	small   [glimpse]byte // where buf begins
+	mu      sync.Mutex // guards the rest; never held across a call of body
+	changed sync.Cond  // over or enough
+	over    bool       // reading ahead has ended
+	enough  bool       // nobody waits for more than buf
+	buf     []byte     // what was read ahead; it only grows, so that a prefix of it stays as it is
+	err     error      // what the body returned after buf, io.EOF included
+	panic   any        // what the body's Read panicked with
+	taken   int        // bytes of buf that the caller has had
+	closed  bool       // the caller closed the body
 }
 
 // readAhead reads until the body ends, the limit is reached, the beginning turns out to be no JSON, or nobody waits.
