@@ -168,7 +168,7 @@ func (d *draft) attach(resp *http.Response, err error, sent *attemptContext) (*h
 	}
 	ctx := resp.Request.Context()
 	var s *story
-	if sent != nil && sent == attemptOf(ctx) {
+	if sent != nil && sent == attemptOf(ctx) && ctx.Value(trailKey{}) == nil { // a trail further in would hide ours
 		s = &sent.story
 	} else {
 		c := &trailContext{Context: ctx}
