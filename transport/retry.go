@@ -72,7 +72,8 @@ func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 			return a.resp, nil
 		}
 	}
-	if a.err != nil && a.watched == nil && r.hooks.Attempt == nil && r.hooks.Call == nil && a.resp == nil && errors.Is(a.err, ErrOpen) {
+	if a.err != nil && a.watched == nil && r.hooks.Attempt == nil && r.hooks.Call == nil && a.resp == nil &&
+		errors.Is(a.err, ErrOpen) && budgets.now()-start < brief {
 		return nil, a.err
 	}
 	a.start = budgets.epoch.Add(start)
@@ -177,8 +178,9 @@ func (c *call) end(resp *http.Response, err error, v classify.Verdict, reason po
 		// The story is that of the Retry further in.
 		inside.Nested = reason == policy.Nested
 		resp, err = inside.attach(resp, err)
-	case c.trail.Attempts == 1 && c.trail.Waited == 0 && (reason == policy.Succeeded || reason == policy.Refused):
-		// The former has no story, and a refusal tells its own.
+	case c.trail.Attempts == 1 && c.trail.Waited == 0 &&
+		(reason == policy.Succeeded || reason == policy.Refused && c.trail.last().Duration < brief):
+		// The former has no story, and a refusal tells its own, unless it was held.
 	default:
 		c.trail.Reason = reason
 		resp, err = c.trail.attach(resp, err, c.sent)
@@ -186,6 +188,9 @@ func (c *call) end(resp *http.Response, err error, v classify.Verdict, reason po
 	c.tellCall(resp, err, v, reason)
 	return resp, err
 }
+
+// brief is longer than a refusal takes that a breaker has not held first.
+const brief = time.Millisecond
 
 // refund takes back what was paid for an attempt that is not made.
 func (c *call) refund() {
