@@ -34,13 +34,29 @@ type Record struct {
 }
 
 // TrailOf returns the trail of a call from what RoundTrip or http.Client.Do returned; a copy of a response has none.
-// The zero trail means that the first attempt succeeded, or that no [Retry] was there.
+// The zero trail means that the first attempt succeeded, or that no [Retry] was there; the refusal of a breaker has a trail
+// in any case.
 func TrailOf(resp *http.Response, err error) Trail {
 	t, ok := trailOf(resp, err)
-	if !ok && errors.Is(err, ErrOpen) {
-		return Trail{Attempts: 1, Records: []Record{{Err: err, Verdict: classify.Of(nil, err)}}, Reason: policy.Refused}
+	switch {
+	case !ok && errors.Is(err, ErrOpen):
+		return Trail{Attempts: 1, Records: []Record{{Err: refusalIn(err), Verdict: classify.Of(nil, err)}}, Reason: policy.Refused}
+	case ok && err == nil && len(t.Records) <= len(records{}):
+		t.Records = slices.Clone(t.Records) // who keeps the trail keeps neither the answer nor its request
 	}
 	return t
+}
+
+// refusalIn is the error of a refusal without what callers have wrapped it in, such as the *url.Error of an http.Client, which
+// names the URL.
+func refusalIn(err error) error {
+	if typed, ok := errors.AsType[interface {
+		error
+		ErrorType() string
+	}](err); ok {
+		return typed
+	}
+	return err
 }
 
 func trailOf(resp *http.Response, err error) (Trail, bool) {
