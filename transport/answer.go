@@ -65,8 +65,8 @@ func synthetic(req *http.Request, err error) *http.Response {
 		resp.Body = http.NoBody
 	}
 	classify.Attach(resp, v)
-	if _, ok := trailOf(nil, err); ok || errors.Is(err, ErrOpen) {
-		resp, _ = TrailOf(nil, err).attach(resp, nil)
+	if t := TrailOf(nil, err); t.Attempts > 0 || t.Waited > 0 {
+		resp, _ = t.attach(resp, nil)
 	}
 	return resp
 }

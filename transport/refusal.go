@@ -3,6 +3,7 @@ package transport
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/steadytrip/steadytrip/classify"
@@ -16,6 +17,24 @@ var ErrOpen = errors.New("transport: breaker open")
 type OpenError struct {
 	Key        string        // what the breaker belongs to; not part of the text
 	RetryAfter time.Duration // until the breaker lets requests through again; 0 while it probes
+
+	called uint32 // 1 once it is what a call came to; atomic
+}
+
+// endsCall reports whether err, with which a call ends at its first attempt, is a refusal, and notes in it that it is what a call came to.
+// It needs no further trail then.
+func endsCall(err error) bool {
+	open, refused := errors.AsType[*OpenError](err)
+	if refused {
+		atomic.StoreUint32(&open.called, 1)
+	}
+	return refused
+}
+
+// endedCall reports whether err is such a refusal.
+func endedCall(err error) bool {
+	open, refused := errors.AsType[*OpenError](err)
+	return refused && atomic.LoadUint32(&open.called) == 1
 }
 
 // Error says when to come back. It does not name the key, which a user may have made of a secret.

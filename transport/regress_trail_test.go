@@ -13,6 +13,7 @@ import (
 	"weak"
 
 	"github.com/steadytrip/steadytrip/classify"
+	"github.com/steadytrip/steadytrip/policy"
 	"github.com/steadytrip/steadytrip/transport"
 	"github.com/steadytrip/steadytrip/transport/transporttest"
 )
@@ -127,4 +128,24 @@ func TestAKeptTrailKeepsNoAnswer(t *testing.T) {
 		t.Error("the answer's body lives as long as the trail")
 	}
 	runtime.KeepAlive(kept)
+}
+
+// A breaker alone makes no call: what it refuses has no trail, so that a Retry around it decides for itself.
+func TestRefusalsHaveATrailOnlyFromACall(t *testing.T) {
+	s := newShared(t, oneKey, nil)
+	alone := transport.Chain(answer(429, "rate_limit_exceeded", "Retry-After", "100"), transport.Break(s, nil), transport.Classify(alter(t)))
+	if _, err := exchange(alone, newRequest(t, "GET", backend, "")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := exchange(alone, newRequest(t, "GET", backend, ""))
+	if !errors.Is(err, transport.ErrOpen) {
+		t.Fatalf("%v, want a refusal", err)
+	}
+	if trail := transport.TrailOf(nil, err); trail.Attempts != 0 {
+		t.Errorf("%+v, want no trail without a Retry", trail)
+	}
+	_, err = exchange(transport.Retry(s, nil)(alone), newRequest(t, "GET", backend, ""))
+	if trail := transport.TrailOf(nil, err); trail.Attempts != 1 || trail.Reason != policy.Refused {
+		t.Errorf("%+v, want the trail of the call", trail)
+	}
 }

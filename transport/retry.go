@@ -73,7 +73,7 @@ func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}
 	if a.err != nil && a.watched == nil && r.hooks.Attempt == nil && r.hooks.Call == nil && a.resp == nil &&
-		errors.Is(a.err, ErrOpen) && budgets.now()-start < brief {
+		budgets.now()-start < brief && endsCall(a.err) {
 		return nil, a.err
 	}
 	a.start = budgets.epoch.Add(start)
@@ -178,9 +178,8 @@ func (c *call) end(resp *http.Response, err error, v classify.Verdict, reason po
 		// The story is that of the Retry further in.
 		inside.Nested = reason == policy.Nested
 		resp, err = inside.attach(resp, err)
-	case c.trail.Attempts == 1 && c.trail.Waited == 0 &&
-		(reason == policy.Succeeded || reason == policy.Refused && c.trail.last().Duration < brief):
-		// The former has no story, and a refusal tells its own, unless it was held.
+	case c.trail.Attempts == 1 && c.trail.Waited == 0 && reason == policy.Succeeded:
+	case c.trail.Attempts == 1 && c.trail.Waited == 0 && reason == policy.Refused && c.trail.last().Duration < brief && endsCall(err):
 	default:
 		c.trail.Reason = reason
 		resp, err = c.trail.attach(resp, err, c.sent)

@@ -34,12 +34,11 @@ type Record struct {
 }
 
 // TrailOf returns the trail of a call from what RoundTrip or http.Client.Do returned; a copy of a response has none.
-// The zero trail means that the first attempt succeeded, or that no [Retry] was there; the refusal of a breaker has a trail
-// in any case.
+// The zero trail means that the first attempt succeeded, or that no [Retry] was there.
 func TrailOf(resp *http.Response, err error) Trail {
 	t, ok := trailOf(resp, err)
 	switch {
-	case !ok && errors.Is(err, ErrOpen):
+	case !ok && err != nil && endedCall(err):
 		return Trail{Attempts: 1, Records: []Record{{Err: refusalIn(err), Verdict: classify.Of(nil, err)}}, Reason: policy.Refused}
 	case ok && err == nil && len(t.Records) <= len(records{}):
 		t.Records = slices.Clone(t.Records) // who keeps the trail keeps neither the answer nor its request
