@@ -14,7 +14,8 @@ type Alter struct {
 	refresh func(o Outcome) bool
 }
 
-// AlterConfig changes how [Alter] reads answers. The zero value changes nothing.
+// AlterConfig changes how [Alter] reads answers: [NewAlter] makes one, [AlterConfig.For] a client's whole classifier.
+// The zero value changes nothing.
 type AlterConfig struct {
 	// Codes extends the code table and overrides rows of the same code.
 	Codes []Code
@@ -27,11 +28,17 @@ type AlterConfig struct {
 
 // NewAlter returns a classifier for the Alter backend. The error lists every fault of cfg.
 func NewAlter(cfg AlterConfig) (*Alter, error) {
-	index, found := builtinCodes.with(cfg.Codes)
+	alter, found := cfg.alter()
 	if len(found) > 0 {
 		return nil, fmt.Errorf("classify: AlterConfig: %w", found)
 	}
-	return &Alter{codes: index, refresh: cfg.BareRefresh}, nil
+	return alter, nil
+}
+
+// alter returns the classifier, and the faults of cfg.
+func (cfg AlterConfig) alter() (*Alter, faults) {
+	index, found := builtinCodes.with(cfg.Codes)
+	return &Alter{codes: index, refresh: cfg.BareRefresh}, found
 }
 
 // Classify implements [Classifier].

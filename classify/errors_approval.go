@@ -40,7 +40,8 @@ type ApprovalDeniedError struct {
 // Unwrap returns the error as a *ApprovalError.
 func (e *ApprovalDeniedError) Unwrap() error { return &e.ApprovalError }
 
-// ApprovalExpiredError says that nobody decided within the window; ask anew. Action: FollowUp.
+// ApprovalExpiredError says that nobody decided within the window: issue the call anew, or widen the window.
+// Action: Inspect.
 type ApprovalExpiredError struct {
 	ApprovalError
 }

@@ -222,7 +222,7 @@ func ExampleKinds() {
 	//   approval                                   follow_up
 	//     approval_pending                         follow_up
 	//     approval_denied                          inspect
-	//     approval_expired                         follow_up
+	//     approval_expired                         inspect
 	//     approval_timeout                         follow_up
 	//     approval_execution_failed                inspect
 	//   network                                    retry

@@ -25,6 +25,13 @@ var hostile = []string{
 	`{"missing":[` + strings.Repeat(`"s",`, 1000) + `"s"]}`,
 	strings.Repeat(`{"error":`, 1000), strings.Repeat(`[`, 1000), strings.Repeat(`{"detail":{"error":`, 300) + strings.Repeat(`}`, 600),
 	`{"message":"` + strings.Repeat(`\u00e9`, 2000) + `"}`, `{"` + strings.Repeat("k", 5000) + `":1,"code":"a"}`,
+	`<`, `<?`, `<!`, `<!-`, `<!--`, `<?xml`, `<a`, `<a>`, `</a>`, `<a/>`, `<a b="c">`, `<Error>`, `<Error><Code>`, `<Error><Code>SlowDown`, `<Error><Code>SlowDown</Code>`,
+	`<Error><Code>SlowDown</Code><Message>m</Message></Error>`, `<?xml version="1.0" encoding="latin1"?><Error><Code>SlowDown</Code></Error>`,
+	`<ErrorResponse xmlns="u"><Error><Type>Sender</Type><Code>Throttling</Code></Error></ErrorResponse>`,
+	`<Response><Errors><Error><Code>RequestLimitExceeded</Code></Error></Errors></Response>`,
+	`<!DOCTYPE a [<!ENTITY b "SlowDown"><!ENTITY c "&b;&b;">]><Error><Code>&c;</Code></Error>`, `<Error><Code>&b;</Code></Error>`,
+	`<Error><Code><![CDATA[SlowDown]]></Code></Error>`, "<Error><Code>\xff</Code></Error>", "<Error><Message>a\n\x00</Message></Error>",
+	strings.Repeat(`<Error>`, 1000), `<Error><Message>` + strings.Repeat("\u00e9", 2000) + `</Message></Error>`, strings.Repeat(`<?a?>`, 500) + `<Error/>`,
 	strings.Repeat(`{"details":`, 500), `{"error":"` + strings.Repeat("\xff", 200) + `"}`,
 }
 
@@ -120,7 +127,7 @@ func FuzzGzip(f *testing.F) {
 }
 
 func FuzzRetryAfter(f *testing.F) {
-	for _, s := range []string{"", "0", "5", "-1", "1.5", "1e9", "NaN", "99999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT", "Sunday, 06-Nov-94 08:49:37 GMT",
+	for _, s := range []string{"", "0", "5", "-1", "1.5", "0.0", "5.", ".5", "1.5e3", "9223372036854775807.9", "1e9", "NaN", "99999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT", "Sunday, 06-Nov-94 08:49:37 GMT",
 		"Sun Nov  6 08:49:37 1994", strings.Repeat("9", 5000)} {
 		f.Add(s, s, "Sun, 06 Nov 1994 08:49:37 GMT", int64(784111777))
 	}
@@ -278,6 +285,7 @@ func TestABodyTruncatedAnywhereIsHarmless(t *testing.T) {
 		for n := range len(body) + 1 {
 			o := Outcome{Status: 403, Body: []byte(body[:n])}
 			checkVerdict(t, (&Alter{}).Classify(o))
+			checkVerdict(t, Provider{}.Classify(o))
 			checkVerdict(t, ApprovalVerdict(o.Body))
 		}
 	}
@@ -290,11 +298,15 @@ func TestHostileBodiesTakeLinearTime(t *testing.T) {
 		{"backslashes", `{"a":"` + big(`\`)}, {"escapes", `{"message":"` + big(`\u00e9`) + `"}`}, {"members", `{` + big(`"code":"x",`) + `"a":1}`},
 		{"elements", `{"missing":[` + big(`"x",`) + `1]}`}, {"elements of the wrong type", `{"missing":[` + big(`1,`) + `1]}`},
 		{"many lists", `{` + big(`"missing":["a"],`) + `"a":1}`}, {"keys", `{"` + big(`k`) + `":1}`}, {"white space", big(" ")}, {"quotes", big(`"`)},
+		{"elements of a document", big(`<a>`)}, {"empty elements", `<a>` + big(`<b/>`)}, {"one element's attributes", `<a ` + big(`b="c" `) + `>`}, {"comments", big(`<!---->`)},
+		{"comments in an element", `<a>` + big(`<!---->`)}, {"entities", `<Error><Code>` + big(`&lt;`)}, {"an open tag", `<` + big(`a`)}, {"an open attribute", `<a b="` + big(`c`)},
+		{"a type declaration", `<Error>` + big(`<!DOCTYPE [`)}, {"codes of an error", `<Error>` + big(`<Code>x</Code>`)}, {"angle brackets", big(`<`)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			start := time.Now()
 			// The transport cuts bodies at MaxBody, a user's own classifier chain need not.
 			checkVerdictButBody(t, (&Alter{}).Classify(Outcome{Status: 403, Body: []byte(c.body)}))
+			checkVerdictButBody(t, Provider{}.Classify(Outcome{Status: 403, Body: []byte(c.body)}))
 			if took := time.Since(start); took > 3*time.Second {
 				t.Errorf("%d bytes took %v", len(c.body), took)
 			}

@@ -12,16 +12,16 @@ import (
 const maxHint = 100 * 365 * 24 * time.Hour
 
 // RetryAfter returns how long the answer's header asks callers to stay away, and whether it asks at all.
-// It reads, in this order, the milliseconds of retry-after-ms and x-ms-retry-after-ms, and Retry-After
+// It reads, in this order, the milliseconds of retry-after-ms and x-ms-retry-after-ms, a fraction rounded up, and Retry-After
 // in seconds or as a date (RFC 9110, section 10.2.3). A date is measured against the answer's own Date field,
 // so a skewed clock on this side does not matter; without a Date field it is measured against now, the time at which
 // the answer arrived. A zero now means unknown: such a date is no hint.
 //
-// Only a field's first value counts. Negative numbers, fractions, past dates and garbage are no hint;
+// Only a field's first value counts. Negative numbers, exponents, fractions of seconds, past dates and garbage are no hint;
 // a number too large to be a pause reads as a hundred years, so that it stops a retry rather than hurry it.
 func RetryAfter(h http.Header, now time.Time) (time.Duration, bool) {
 	for _, name := range [...]string{"Retry-After-Ms", "X-Ms-Retry-After-Ms"} {
-		if d, ok := pause(fieldValue(h, name), time.Millisecond); ok {
+		if d, ok := pause(roundedUp(fieldValue(h, name)), time.Millisecond); ok {
 			return d, true
 		}
 	}
@@ -63,6 +63,20 @@ func pause(digits string, unit time.Duration) (time.Duration, bool) {
 		return maxHint, true
 	}
 	return time.Duration(n) * unit, true
+}
+
+// roundedUp is a decimal number without its fraction, one more if that is not zero: "1201" for "1200.5".
+// What is no such number comes back as it is.
+func roundedUp(number string) string {
+	whole, fraction, found := strings.Cut(number, ".")
+	n, ok := wholeNumber(whole)
+	if _, digits := wholeNumber(fraction); !found || !ok || !digits {
+		return number
+	}
+	if n == 1<<63-1 || strings.Trim(fraction, "0") == "" {
+		return whole
+	}
+	return strconv.FormatInt(n+1, 10)
 }
 
 // wholeNumber reads decimal digits and nothing else. Up to 20 digits, what does not fit reads as the largest number;

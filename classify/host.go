@@ -42,20 +42,36 @@ func hostTable(hosts map[string]Classifier) (map[string]Classifier, faults) {
 }
 
 // ForAlter returns the classifier for a client that talks to the Alter backend at the given hosts, and to any other API
-// everywhere else: [NetErrors], then [Alter] or [Provider] by host.
+// everywhere else: [NetErrors], then [Alter] or [Provider] by host. [AlterConfig.For] is the same with codes of your own.
 func ForAlter(hosts ...string) (Classifier, error) {
-	if len(hosts) == 0 {
-		return nil, errors.New("classify: ForAlter: no host: want the hosts of the Alter backend")
-	}
-	alter := make(map[string]Classifier, len(hosts))
-	for _, host := range hosts {
-		alter[host] = &Alter{}
-	}
-	table, found := hostTable(alter)
+	c, found := forAlter(&Alter{}, hosts)
 	if len(found) > 0 {
 		return nil, fmt.Errorf("classify: ForAlter: %w", found)
 	}
-	return First(NetErrors{}, newByHost(table, Provider{})), nil
+	return c, nil
+}
+
+// For is [ForAlter] with cfg. The error lists every fault of cfg and of the hosts.
+func (cfg AlterConfig) For(hosts ...string) (Classifier, error) {
+	alter, wrong := cfg.alter()
+	c, found := forAlter(alter, hosts)
+	if found = append(wrong, found...); len(found) > 0 {
+		return nil, fmt.Errorf("classify: AlterConfig.For: %w", found)
+	}
+	return c, nil
+}
+
+// forAlter returns the classifier of ForAlter with alter for the backend, and the faults of hosts.
+func forAlter(alter *Alter, hosts []string) (Classifier, faults) {
+	if len(hosts) == 0 {
+		return nil, faults{errors.New("no host: want the hosts of the Alter backend")}
+	}
+	backend := make(map[string]Classifier, len(hosts))
+	for _, host := range hosts {
+		backend[host] = alter
+	}
+	table, found := hostTable(backend)
+	return First(NetErrors{}, newByHost(table, Provider{})), found
 }
 
 type byHost struct {

@@ -2,6 +2,7 @@ package classify
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -128,6 +129,45 @@ func TestByHostListsEveryFault(t *testing.T) {
 	}
 	if strings.Contains(err.Error(), "fine.example") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("got %q, want one line about faults alone", err)
+	}
+}
+
+func TestAClassifierWithCodesOfOnesOwn(t *testing.T) {
+	cfg := AlterConfig{Codes: []Code{{Code: "signature_invalid", Kind: InvalidKey, Basis: Documented}}}
+	c, err := cfg.For(backendHost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !failuresOnly(c) {
+		t.Error("it has no opinion on success, and First does not know it")
+	}
+	for _, tc := range []struct {
+		name string
+		o    Outcome
+		want Kind
+	}{
+		{"a code of one's own", Outcome{Host: backendHost, Status: 400, Body: []byte(`{"code":"signature_invalid"}`)}, InvalidKey},
+		{"which is the backend's alone", Outcome{Host: "other.example", Status: 400, Body: []byte(`{"code":"signature_invalid"}`)}, ProviderRequest},
+		{"the built-in codes", Outcome{Host: backendHost, Status: 410, Body: []byte(`{"code":"grant_revoked"}`)}, GrantRevoked},
+		{"an error of the network", Outcome{Host: backendHost, Err: io.ErrUnexpectedEOF}, ConnectionLost},
+	} {
+		if got := c.Classify(tc.o).Kind; got != tc.want {
+			t.Errorf("%s: got %v, want %v", tc.name, got, tc.want)
+		}
+	}
+	for _, tc := range []struct {
+		name  string
+		cfg   AlterConfig
+		hosts []string
+		want  string
+	}{
+		{"no hosts", AlterConfig{}, nil, "classify: AlterConfig.For: no host: want the hosts of the Alter backend"},
+		{"faults of both", AlterConfig{Codes: []Code{{}}}, []string{"http://x"}, `host "http://x": want a host or host:port`},
+		{"faults of both, the codes' too", AlterConfig{Codes: []Code{{}}}, []string{"http://x"}, "classify: AlterConfig.For: Codes[0]"},
+	} {
+		if c, err := tc.cfg.For(tc.hosts...); c != nil || err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: got %v, %v, want %s", tc.name, c, err, tc.want)
+		}
 	}
 }
 

@@ -122,7 +122,7 @@ const (
 	ApprovalPending
 	// ApprovalDenied: the approver said no.
 	ApprovalDenied
-	// ApprovalExpired: nobody decided within the window; ask anew.
+	// ApprovalExpired: nobody decided within the window; issue the call anew, or widen the window.
 	ApprovalExpired
 	// ApprovalTimeout: the caller stopped waiting; the approval may still be pending.
 	ApprovalTimeout
@@ -220,7 +220,7 @@ var kinds = [...]kindRow{
 	Approval:                        {"approval", "ApprovalError", AlterSDK, FollowUp, func() failure { return new(ApprovalError) }},
 	ApprovalPending:                 {"approval_pending", "ApprovalPendingError", Approval, FollowUp, func() failure { return new(ApprovalPendingError) }},
 	ApprovalDenied:                  {"approval_denied", "ApprovalDeniedError", Approval, Inspect, func() failure { return new(ApprovalDeniedError) }},
-	ApprovalExpired:                 {"approval_expired", "ApprovalExpiredError", Approval, FollowUp, func() failure { return new(ApprovalExpiredError) }},
+	ApprovalExpired:                 {"approval_expired", "ApprovalExpiredError", Approval, Inspect, func() failure { return new(ApprovalExpiredError) }},
 	ApprovalTimeout:                 {"approval_timeout", "ApprovalTimeoutError", Approval, FollowUp, func() failure { return new(ApprovalTimeoutError) }},
 	ApprovalExecutionFailed:         {"approval_execution_failed", "ApprovalExecutionFailedError", Approval, Inspect, func() failure { return new(ApprovalExecutionFailedError) }},
 	Network:                         {"network", "NetworkError", AlterSDK, Retry, func() failure { return new(NetworkError) }},

@@ -28,7 +28,7 @@ func peek(resp *http.Response) []byte {
 		return nil // net/http fills the map when the body ends, and the caller may look at it before
 	}
 	coding := codingOf(resp.Header)
-	if _, writable := resp.Body.(io.Writer); writable || coding == unreadable || !mayHoldJSON(resp.Header) {
+	if _, writable := resp.Body.(io.Writer); writable || coding == unreadable || !mayHoldCode(resp.Header) {
 		return nil
 	}
 	if buf, ok := inMemory(resp.Body, coding == plain); ok {
@@ -87,10 +87,10 @@ func worthALook(begin []byte, plain bool) int {
 	return MaxBody
 }
 
-// promising reports whether b may be the beginning of a JSON object.
+// promising reports whether b may be the beginning of a JSON object or of an XML document.
 func promising(b []byte) bool {
 	start := objectStart(b)
-	return len(start) == 0 || isObject(start)
+	return len(start) == 0 || isObject(start) || isXML(start)
 }
 
 // The types that io.NopCloser returns.
@@ -99,9 +99,9 @@ var (
 	nopCloserWriterTo = reflect.TypeOf(io.NopCloser(new(bytes.Reader)))
 )
 
-// mayHoldJSON reports whether an error body is worth a look: streams, messages in parts and media are not.
-// What the type says beyond that is not believed; the first byte tells.
-func mayHoldJSON(h http.Header) bool {
+// mayHoldCode reports whether an error body is worth a look: streams, messages in parts and media are not.
+// What the type says beyond that is not believed; the first bytes tell.
+func mayHoldCode(h http.Header) bool {
 	media, _, _ := strings.Cut(strings.ToLower(fieldValue(h, "Content-Type")), ";")
 	for _, not := range [...]string{"stream", "ndjson", "jsonl", "json-seq", "grpc", "multipart/", "image/", "audio/", "video/"} {
 		if strings.Contains(media, not) && media != "application/octet-stream" {
@@ -115,7 +115,7 @@ func mayHoldJSON(h http.Header) bool {
 // of the body; afterwards the caller is.
 type peeked struct {
 	body  io.ReadCloser
-	plain bool // not compressed: the first byte tells whether it is JSON
+	plain bool // not compressed: the first bytes tell whether it is worth reading on
 
 	mu      sync.Mutex // guards the rest; never held across a call of body
 	changed sync.Cond  // over or enough
@@ -128,7 +128,7 @@ type peeked struct {
 	closed  bool       // the caller closed the body
 }
 
-// readAhead reads until the body ends, the limit is reached, the beginning turns out to be no JSON, or nobody waits.
+// readAhead reads until the body ends, the limit is reached, the beginning turns out to be neither JSON nor XML, or nobody waits.
 func (p *peeked) readAhead() {
 	defer func() {
 		v := recover()

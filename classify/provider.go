@@ -29,7 +29,11 @@ func (p Provider) Classify(o Outcome) Verdict {
 	}
 	body := decoded(o.Body, o.Header)
 	var r reading
-	r.read(body, nil)
+	if start := objectStart(body); isXML(start) {
+		r.readXML(start)
+	} else {
+		r.read(body, nil)
+	}
 	limit := rateLimit(o.Header)
 	v := Verdict{
 		Kind:       providerByStatus(o.Status),

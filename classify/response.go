@@ -45,6 +45,9 @@ func Attach(resp *http.Response, v Verdict) {
 // Of returns the verdict of an exchange from what RoundTrip or http.Client.Do returned: the one attached to the response,
 // or the one inside the error. An error that carries none is judged by its type alone; a response that carries none
 // yields the zero verdict (see [Response] to judge it).
+//
+// An error that an SDK makes of an answer, such as *stripe.Error or *oauth2.RetrieveError, carries no verdict and would pass
+// for a failure of the network: ask it first for its status, or for its response and that for its verdict.
 func Of(resp *http.Response, err error) Verdict {
 	if err != nil {
 		if known, ok := errors.AsType[failure](err); ok {
@@ -66,7 +69,7 @@ func attached(resp *http.Response) (Verdict, bool) {
 }
 
 // Response judges an answer with c, attaches the verdict unless there is none, and returns it.
-// Of answers with a status of 400 or more that may hold JSON it looks at the first [MaxBody] bytes of the body,
+// Of answers with a status of 400 or more that may hold JSON or XML it looks at the first [MaxBody] bytes of the body,
 // for as long as [Patience] at most; the body reads afterwards as if nobody had looked. A nil c is [Default].
 func Response(resp *http.Response, c Classifier) Verdict {
 	if c == nil {

@@ -32,10 +32,13 @@ type fieldTest struct {
 
 // place is a node of the tree of members in which codes may stand.
 type place struct {
-	below  map[string]*place
-	codes  map[string]codeRules
-	shapes bool // codes are shape ids
+	below map[string]*place
+	codes map[string]codeRules
+	part  func([]byte) []byte // the part of a value that may be a code instead of the whole; nil for none
 }
+
+// codeParts are the members in which a part of the value is the code.
+var codeParts = map[string]func([]byte) []byte{"__type": shapeName[[]byte], "documentation_url": fragment}
 
 // codeRules is a code and the rules that ask for it at a place, by their index.
 type codeRules struct {
@@ -71,7 +74,7 @@ func (s *ruleSet) add(r Rule, basis Basis) {
 				if at.below == nil {
 					at.below = make(map[string]*place)
 				}
-				at.below[name] = &place{codes: make(map[string]codeRules), shapes: name == "__type"}
+				at.below[name] = &place{codes: make(map[string]codeRules), part: codeParts[name]}
 			}
 			at = at.below[name]
 		}
@@ -96,7 +99,11 @@ func (s *ruleSet) match(status int, h http.Header, now time.Time, body []byte) (
 		look = true
 	}
 	if look {
-		m.look(objectStart(body), s.codes, false)
+		if start := objectStart(body); isXML(start) {
+			m.lookXML(start, s.codes)
+		} else {
+			m.look(start, s.codes, false)
+		}
 	}
 	if m.first == len(s.rules) {
 		return nil, ""
@@ -158,12 +165,25 @@ func (m *matching) look(value []byte, at *place, element bool) {
 			m.look(e, at, true)
 		}
 	default:
-		m.consider(value, at)
+		m.considerJSON(value, at)
 	}
 }
 
-// consider takes the first rule that asks for value at this place, if no rule before it fits.
-func (m *matching) consider(value []byte, at *place) {
+// lookXML follows the elements of a document down the tree of places.
+func (m *matching) lookXML(document []byte, root *place) {
+	for path, text := range leaves(document) {
+		at := root
+		for i := 0; i < len(path) && at != nil; i++ {
+			at = at.below[path[i]]
+		}
+		if at != nil {
+			m.consider(text, at)
+		}
+	}
+}
+
+// considerJSON is consider for a value that is a string.
+func (m *matching) considerJSON(value []byte, at *place) {
 	if len(at.codes) == 0 || len(value) < 2 || value[0] != '"' {
 		return
 	}
@@ -171,9 +191,14 @@ func (m *matching) consider(value []byte, at *place) {
 	if bytes.IndexByte(code, '\\') >= 0 {
 		code = unescaped(code, maxCode)
 	}
+	m.consider(code, at)
+}
+
+// consider takes the first rule that asks for code at this place, if no rule before it fits.
+func (m *matching) consider(code []byte, at *place) {
 	found, ok := at.codes[string(code)]
-	if !ok && at.shapes {
-		found = at.codes[string(shapeName(code))]
+	if !ok && at.part != nil {
+		found = at.codes[string(at.part(code))]
 	}
 	for _, i := range found.rules {
 		if i < m.first && m.fits(i) {
@@ -208,14 +233,24 @@ func shapeName[T string | []byte](id T) T {
 	return id[start:end]
 }
 
-// untilReset is how long it is until the time in the rule's Reset field, measured against the answer's own Date field
-// or else against now; 0 if the answer gives another hint, or if the time is past, garbage or more than a hundred years ahead.
+// fragment is the part of a URL after its "#"; the whole if there is none.
+func fragment(url []byte) []byte { return url[bytes.LastIndexByte(url, '#')+1:] }
+
+// untilReset is how long it is until what the rule's Reset field says. A time is measured against the answer's own Date field
+// or else against now. It is 0 if the answer gives another hint, or if the reset is past, garbage or more than a hundred years ahead.
 func (r *Rule) untilReset(h http.Header, now time.Time) time.Duration {
-	at, ok := wholeNumber(fieldValue(h, r.Reset))
-	if !ok || at > maxUnix {
+	value := fieldValue(h, r.Reset)
+	if value == "" {
 		return 0
 	}
 	if _, hinted := RetryAfter(h, now); hinted {
+		return 0
+	}
+	at, ok := wholeNumber(value)
+	if !ok {
+		return durationWithUnits(value)
+	}
+	if at > maxUnix {
 		return 0
 	}
 	if date, err := http.ParseTime(fieldValue(h, "Date")); err == nil {
@@ -227,6 +262,21 @@ func (r *Rule) untilReset(h http.Header, now time.Time) time.Duration {
 	}
 	return time.Duration(seconds) * time.Second
 }
+
+// durationWithUnits reads "6m0s", "1.5s" or "12ms"; 0 for anything else, and for more than a hundred years.
+func durationWithUnits(s string) time.Duration {
+	if len(s) > maxDuration || s[0] < '0' || s[0] > '9' {
+		return 0
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil || d > maxHint {
+		return 0
+	}
+	return d
+}
+
+// maxDuration is the length of the longest duration that is read. time.Duration writes 25 bytes at most.
+const maxDuration = 32
 
 // maxUnix is the end of the year 9999. What is larger is no time in seconds.
 const maxUnix = 253402300799

@@ -20,8 +20,10 @@ type Rule struct {
 	Header map[string][]string
 	// Hinted: the answer says how long to stay away, in a way that [RetryAfter] understands.
 	Hinted bool
-	// Members are where in the JSON body a code may stand, such as "error.code": at most four names separated by dots.
-	// An array on the way stands for its elements. Of a shape id in "__type" the name counts.
+	// Members are where in the body a code may stand, such as "error.code": at most four names separated by dots.
+	// In JSON an array on the way stands for its elements. In XML the names are those of elements, the root's first, as in
+	// "Error.Code", and those of namespaces do not count. Of a shape id in "__type" its name may be the code, and of a URL
+	// in "documentation_url" what follows the "#".
 	Members []string
 	// Codes: one of the Members is one of these strings. The code found becomes the verdict's Code.
 	Codes []string
@@ -32,8 +34,8 @@ type Rule struct {
 	// Unprocessed: the header tells that the request was turned away before anything ran, so that even a POST may be
 	// sent again. Only for a ProviderRateLimit of a 4xx, and never by a code in the body.
 	Unprocessed bool
-	// Reset names a field that holds the Unix time, in seconds, from which requests are welcome again.
-	// It counts where [RetryAfter] finds no hint.
+	// Reset names a field that says when requests are welcome again: the Unix time, in seconds, or the time until then
+	// with its units, as in "1m30.5s" or "12ms". It counts where [RetryAfter] finds no hint.
 	Reset string
 
 	Source string // the documentation that says so
@@ -49,14 +51,20 @@ var (
 	awsTransient = []string{"RequestTimeout", "RequestTimeoutException", "PriorRequestNotComplete", "TransactionInProgressException"}
 )
 
+// awsCode is where AWS writes a code: in JSON, then in the XML of the query protocol, of EC2 and of S3.
+var awsCode = []string{"__type", "code", "ErrorResponse.Error.Code", "Response.Errors.Error.Code", "Error.Code"}
+
 // Statuses that are worth another try as they are.
 var transientStatuses = []int{408, 425, 429, 502, 503, 504}
 
 const (
-	sourceOpenAIQuota = "OpenAI: Error codes, https://developers.openai.com/docs/guides/error-codes; Troubleshooting API usage and spend limits, https://help.openai.com/en/articles/6614457"
+	sourceOpenAIQuota = "OpenAI: Error codes, https://developers.openai.com/docs/guides/error-codes; Troubleshooting API usage and spend limits, https://help.openai.com/en/articles/6614457; billing_not_active as seen in https://github.com/BerriAI/litellm/issues/2743"
 	sourceShouldRetry = "OpenAI and Anthropic: shouldRetry of their SDKs, https://github.com/openai/openai-go/blob/main/internal/requestconfig/requestconfig.go"
+	sourceStripeKey   = "Stripe: Error codes, https://docs.stripe.com/error-codes; shouldRetry of its SDK, https://github.com/stripe/stripe-go/blob/master/stripe.go; The Idempotency-Key HTTP Header Field, section 2.7, https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/"
 	sourceStripe      = "Stripe: The Stripe-Should-Retry header, https://docs.stripe.com/error-low-level"
+	sourceOpenAIReset = "OpenAI: Rate limits, rate limits in headers, https://developers.openai.com/api/docs/guides/rate-limits"
 	sourceAWS         = "AWS: Retries, standard mode, https://docs.aws.amazon.com/boto3/latest/guide/retries.html"
+	sourceAWSBody     = sourceAWS + "; Smithy: AWS query protocol, error response structure, https://smithy.io/2.0/aws/protocols/aws-query-protocol.html; Smithy: EC2 query protocol, error response structure, https://smithy.io/2.0/aws/protocols/aws-ec2-query-protocol.html; S3: Error responses, https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"
 	sourceAWSHeader   = sourceAWS + "; Smithy: AWS restJson1, operation error serialization, https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html"
 	sourceGitHub      = "GitHub: Troubleshooting the REST API, rate limit errors, https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api"
 )
@@ -70,9 +78,9 @@ var rules = []Rule{
 
 	// Nor these: somebody has to pay, or to raise a limit.
 	{Name: "openai_quota", Statuses: []int{429}, Members: []string{"error.code"},
-		Codes: []string{"insufficient_quota", "credit_balance_exhausted", "organization_usage_limit_exceeded", "organization_spend_limit_exceeded", "project_spend_limit_exceeded"},
+		Codes: []string{"insufficient_quota", "credit_balance_exhausted", "organization_usage_limit_exceeded", "organization_spend_limit_exceeded", "project_spend_limit_exceeded", "billing_not_active"},
 		Kind:  ProviderAPI, Source: sourceOpenAIQuota},
-	{Name: "openai_quota_type", Statuses: []int{429}, Members: []string{"error.type"}, Codes: []string{"insufficient_quota"}, Kind: ProviderAPI, Source: sourceOpenAIQuota},
+	{Name: "openai_quota_type", Statuses: []int{429}, Members: []string{"error.type"}, Codes: []string{"insufficient_quota", "billing_not_active"}, Kind: ProviderAPI, Source: sourceOpenAIQuota},
 	{Name: "anthropic_spend_limit", Statuses: []int{429}, Members: []string{"error.details.error_code"}, Codes: []string{"enforced_spend_limit_reached"},
 		Kind: ProviderAPI, Source: "Anthropic: Rate limits, https://platform.claude.com/docs/en/api/rate-limits"},
 	{Name: "google_daily_limit", Statuses: []int{403, 429}, Members: []string{"error.errors.reason"}, Codes: []string{"dailyLimitExceeded"},
@@ -80,6 +88,10 @@ var rules = []Rule{
 
 	{Name: "should_retry_false", Statuses: []int{408, 425, 429, 5}, Header: map[string][]string{"X-Should-Retry": {"false"}}, Kind: ProviderAPI, Source: sourceShouldRetry},
 	{Name: "should_retry_false_as_it_is", Header: map[string][]string{"X-Should-Retry": {"false"}}, Source: sourceShouldRetry},
+	// Of a limit on requests and one on tokens, the one that is used up says when.
+	{Name: "openai_requests_used_up", Statuses: []int{429}, Header: map[string][]string{"X-Ratelimit-Remaining-Requests": {"0"}}, Reset: "X-Ratelimit-Reset-Requests", Source: sourceOpenAIReset},
+	{Name: "openai_tokens_used_up", Statuses: []int{429}, Header: map[string][]string{"X-Ratelimit-Remaining-Tokens": {"0"}}, Reset: "X-Ratelimit-Reset-Tokens", Source: sourceOpenAIReset},
+
 	{Name: "should_retry_true_as_it_is", Statuses: transientStatuses, Header: map[string][]string{"X-Should-Retry": {"true"}}, Source: sourceShouldRetry},
 	{Name: "should_retry_true", Header: map[string][]string{"X-Should-Retry": {"true"}}, Kind: ProviderUnavailable, Source: sourceShouldRetry},
 	{Name: "stripe_should_retry_false", Statuses: []int{408, 425, 429, 5}, Header: map[string][]string{"Stripe-Should-Retry": {"false"}}, Kind: ProviderAPI, Source: sourceStripe},
@@ -87,11 +99,14 @@ var rules = []Rule{
 	{Name: "stripe_should_retry_true_as_it_is", Statuses: transientStatuses, Header: map[string][]string{"Stripe-Should-Retry": {"true"}}, Source: sourceStripe},
 	{Name: "stripe_should_retry_true", Header: map[string][]string{"Stripe-Should-Retry": {"true"}}, Kind: ProviderUnavailable, Source: sourceStripe},
 
+	// The request that the key belongs to is still under way: the answer to it is there for who asks again with the same key.
+	{Name: "stripe_key_in_use", Statuses: []int{409}, Members: []string{"error.code"}, Codes: []string{"idempotency_key_in_use"}, Kind: ProviderUnavailable, Source: sourceStripeKey},
+
 	{Name: "aws_throttled", Statuses: []int{4}, Header: map[string][]string{"X-Amzn-Errortype": awsThrottling}, Kind: ProviderRateLimit, Unprocessed: true, Source: sourceAWSHeader},
 	{Name: "aws_throttled_by_server", Statuses: []int{5}, Header: map[string][]string{"X-Amzn-Errortype": awsThrottling}, Kind: ProviderRateLimit, Source: sourceAWSHeader},
 	{Name: "aws_transient", Header: map[string][]string{"X-Amzn-Errortype": awsTransient}, Kind: ProviderUnavailable, Source: sourceAWSHeader},
-	{Name: "aws_throttled_code", Statuses: []int{400, 403, 429, 5}, Members: []string{"__type", "code"}, Codes: awsThrottling, Kind: ProviderRateLimit, Source: sourceAWS},
-	{Name: "aws_transient_code", Statuses: []int{400, 5}, Members: []string{"__type", "code"}, Codes: awsTransient, Kind: ProviderUnavailable, Source: sourceAWS},
+	{Name: "aws_throttled_code", Statuses: []int{400, 403, 429, 5}, Members: awsCode, Codes: awsThrottling, Kind: ProviderRateLimit, Source: sourceAWSBody},
+	{Name: "aws_transient_code", Statuses: []int{400, 5}, Members: awsCode, Codes: awsTransient, Kind: ProviderUnavailable, Source: sourceAWSBody},
 
 	{Name: "azure_transient", Statuses: []int{5}, Header: map[string][]string{"X-Ms-Error-Code": {"ServerBusy", "OperationTimedOut", "InternalError"}},
 		Kind: ProviderUnavailable, Source: "Azure Storage: Common REST API error codes, https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes"},
@@ -100,6 +115,10 @@ var rules = []Rule{
 		Kind: ProviderRateLimit, Unprocessed: true, Reset: "X-Ratelimit-Reset", Source: sourceGitHub},
 	{Name: "github_secondary_limit", Statuses: []int{403}, Header: map[string][]string{"X-Github-Request-Id": nil}, Hinted: true,
 		Kind: ProviderRateLimit, Unprocessed: true, Source: sourceGitHub},
+	// GitHub asks for a minute at least, but the answer does not.
+	{Name: "github_secondary_limit_code", Statuses: []int{403}, Header: map[string][]string{"X-Github-Request-Id": nil}, Members: []string{"documentation_url"},
+		Codes: []string{"about-secondary-rate-limits", "secondary-rate-limits", "abuse-rate-limits"}, Kind: ProviderRateLimit,
+		Source: sourceGitHub + "; CheckResponse of go-github, https://github.com/google/go-github/blob/master/github/github.go"},
 
 	{Name: "google_rate_limit", Statuses: []int{403, 429}, Members: []string{"error.details.reason", "error.errors.reason"},
 		Codes: []string{"RATE_LIMIT_EXCEEDED", "rateLimitExceeded", "userRateLimitExceeded"}, Kind: ProviderRateLimit,

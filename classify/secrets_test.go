@@ -51,6 +51,15 @@ func TestNoErrorTextRepeatsAnAnswer(t *testing.T) {
 			check(Provider{}.Classify(o))
 		}
 	}
+	elements := "<Type>" + canary + "</Type><Message>" + canary + "</Message><" + canary + ">" + canary + "</" + canary + "><RequestId>" + canary + "</RequestId>"
+	for _, code := range append([]string{canary}, awsThrottling...) {
+		inside := "<Error><Code>" + code + "</Code>" + elements + "</Error>"
+		for _, body := range []string{inside, "<ErrorResponse>" + inside + "</ErrorResponse>", "<Response><Errors>" + inside + "</Errors></Response>"} {
+			for _, status := range []int{400, 403, 404, 429, 503} {
+				check(Provider{}.Classify(Outcome{Host: canary, Status: status, Body: []byte(body)}))
+			}
+		}
+	}
 	for _, status := range []string{"pending", "denied", "failed", canary} {
 		check(ApprovalVerdict([]byte(`{"status":"` + status + `",` + attributes + `"x":1}`)))
 	}

@@ -217,7 +217,7 @@ func TestActionsFollowFromTheKind(t *testing.T) {
 		CredentialRevoked: Reauthorize, GrantDeleted: Reauthorize, GrantNotFound: Fix, AmbiguousGrant: Choose,
 		PolicyViolation: Wait, PolicyRateLimit: Wait, InsufficientScope: WidenScope, ScopeVersionMismatch: RotateKey,
 		NoDelegatedGrant: Delegate, TokenRefreshInProgress: Retry, ScopeReauthRequired: Reauthorize,
-		ApprovalTimeout: FollowUp, ApprovalDenied: Inspect, LastActiveKey: RotateKey, InvalidKey: RotateKey,
+		ApprovalTimeout: FollowUp, ApprovalDenied: Inspect, ApprovalExpired: Inspect, LastActiveKey: RotateKey, InvalidKey: RotateKey,
 		ConnectDenied: RestartConnect, ConnectConfig: Fix, Network: Retry, Timeout: Retry, Canceled: None,
 		TLS: Fix, HostNotFound: Fix, InvalidRequest: Fix,
 	} {
