@@ -16,7 +16,7 @@ import (
 // outside of [Retry], in [Config].PerCall. Every other error and every answer passes as it is.
 //
 // The answer has the status of the answer that the refusal is due to; if there was none it is 503 for an outage and for a refresh
-// in progress, else 429. It has a Retry-After, in whole seconds and at least one, unless the refusal is for good, and a problem document
+// in progress, else 429. It has a Retry-After, in whole seconds and at least one, unless the refusal is for good or until an operator resets it, and a problem document
 // (RFC 9457) that names steadytrip, the kind and the action. Its verdict and its trail are those of the error:
 // [classify.CheckResponse] returns the same typed error, but [ErrOpen] and [ErrGated] are not in it.
 func AnswerRefusals() Middleware {
@@ -48,7 +48,7 @@ func synthetic(req *http.Request, err error) *http.Response {
 	body := fmt.Sprintf(`{"type":"about:blank","title":"not sent: refused by steadytrip","status":%d,"kind":%q,"action":%q}`+"\n",
 		status, v.Kind, v.Action())
 	header := http.Header{"Content-Type": {"application/problem+json"}}
-	if a := v.Action(); a == classify.Wait || a == classify.Retry {
+	if a := v.Action(); (a == classify.Wait || a == classify.Retry) && v.RetryAfter <= noEnd {
 		seconds := max(1, (v.RetryAfter+time.Second-1)/time.Second)
 		header.Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
 	}

@@ -55,6 +55,29 @@ func TestForcedOpenSendsNothing(t *testing.T) {
 	})
 }
 
+func TestForcedOpenUntilResetNamesNoTime(t *testing.T) {
+	for name, tc := range map[string]struct {
+		force time.Duration
+		want  string
+	}{
+		"until reset":    {0, "classify: policy_violation: transport: breaker open until it is reset"},
+		"for an hour":    {time.Hour, "classify: policy_violation: transport: breaker open for another 59m59s"},
+		"for ten years":  {87600 * time.Hour, "classify: policy_violation: transport: breaker open for another 87599h59m59s"},
+		"for 99 of them": {867240 * time.Hour, "classify: policy_violation: transport: breaker open until it is reset"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCrowd(t, transport.Keys{}, nil)
+				must(t, c.shared.ForceOpen(host, tc.force))
+				time.Sleep(time.Second)
+				call := c.send(t.Context(), backend)
+				check(t, "ended", call.end(), "refused at 1s")
+				check(t, "error", call.err.Error(), tc.want)
+			})
+		})
+	}
+}
+
 func TestForcedClosedLetsAllThrough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrowd(t, transport.Keys{}, nil)

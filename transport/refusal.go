@@ -16,7 +16,7 @@ var ErrOpen = errors.New("transport: breaker open")
 // that opened the breaker, whose RetryAfter is the time left.
 type OpenError struct {
 	Key        string        // what the breaker belongs to; not part of the text
-	RetryAfter time.Duration // until the breaker lets requests through again; 0 while it probes
+	RetryAfter time.Duration // until the breaker lets requests through again; 0 while it probes, a century until it is reset
 
 	called uint32 // 1 once it is what a call came to; atomic
 }
@@ -37,10 +37,16 @@ func endedCall(err error) bool {
 	return refused && atomic.LoadUint32(&open.called) == 1
 }
 
+// noEnd is a pause that outlasts every program: there is no point in saying how long it is.
+const noEnd = maxForce / 2
+
 // Error says when to come back. It does not name the key, which a user may have made of a secret.
 func (e *OpenError) Error() string {
-	if e.RetryAfter <= 0 {
+	switch {
+	case e.RetryAfter <= 0:
 		return ErrOpen.Error() + ", probing"
+	case e.RetryAfter > noEnd:
+		return ErrOpen.Error() + " until it is reset"
 	}
 	return fmt.Sprintf("%v for another %v", ErrOpen, e.RetryAfter.Round(time.Millisecond))
 }

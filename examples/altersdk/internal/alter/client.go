@@ -112,19 +112,11 @@ func New(cfg Config) (*Client, error) {
 
 // classifierFor is classify.ForAlter with the codes of the signature, which are this example's own.
 func classifierFor(host string) (classify.Classifier, error) {
-	backend, err := classify.NewAlter(classify.AlterConfig{Codes: []classify.Code{
+	return classify.AlterConfig{Codes: []classify.Code{
 		{Code: "signature_invalid", Kind: classify.InvalidKey, Basis: classify.Documented, Note: "signed with another secret"},
 		{Code: "request_replayed", Kind: classify.BackendValidation, Basis: classify.Documented, Note: "signed once and sent twice"},
 		{Code: "timestamp_out_of_range", Kind: classify.BackendValidation, Basis: classify.Documented, Note: "signed long ago, or by a clock that is wrong"},
-	}})
-	if err != nil {
-		return nil, err
-	}
-	byHost, err := classify.ByHost(map[string]classify.Classifier{host: backend}, classify.Provider{})
-	if err != nil {
-		return nil, err
-	}
-	return classify.First(classify.NetErrors{}, byHost), nil
+	}}.For(host)
 }
 
 // UseKey replaces the key: attempts from now on are signed with it.

@@ -79,7 +79,12 @@ func (l *Loop) Do(ctx context.Context, send func(context.Context, Call) (*Answer
 				answer, err = l.await(ctx, pending)
 				continue
 			}
+			l.tell(advice(verdict, call))
+			return nil, err
+
+		case classify.None, classify.Retry, classify.Wait, classify.WidenScope, classify.RotateKey, classify.Fix, classify.Inspect:
 			if !errors.As(err, &expired) {
+				// For time, or for a developer: the chain has waited for as long as the policy allows.
 				l.tell(advice(verdict, call))
 				return nil, err
 			}
@@ -88,11 +93,6 @@ func (l *Loop) Do(ctx context.Context, send func(context.Context, Call) (*Answer
 				return nil, cmp.Or(unasked, err)
 			}
 			err = nil
-
-		case classify.None, classify.Retry, classify.Wait, classify.WidenScope, classify.RotateKey, classify.Fix, classify.Inspect:
-			// For time, or for a developer: the chain has waited for as long as the policy allows.
-			l.tell(advice(verdict, call))
-			return nil, err
 		}
 		if err == nil {
 			answer, err = send(ctx, call)
