@@ -17,13 +17,13 @@ const maxElements = 1000
 var pageElements = []string{"html", "head", "body", "title", "meta", "link", "style", "script", "center", "div", "h1", "h2", "h3", "p", "pre", "br"}
 
 // isXML reports whether b may be the beginning of an XML document and not of a web page. A document that does not come to
-// its first element within a glimpse, or that has a type declaration, does not count as one.
+// its first element within a few KiB, or that has a type declaration, does not count as one.
 func isXML(b []byte) bool {
 	if len(b) == 0 || b[0] != '<' {
 		return false
 	}
-	more := len(b) < glimpse // then what is not there yet may still come
-	for b = b[:min(len(b), glimpse)]; ; {
+	more := len(b) < usual // then what is not there yet may still come
+	for b = b[:min(len(b), usual)]; ; {
 		end := ""
 		switch b = b[skipSpace(b, 0):]; {
 		case bytes.HasPrefix(b, []byte("<?")):

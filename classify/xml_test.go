@@ -88,8 +88,8 @@ func TestDocumentsAreReadAheadAndWebPagesAreNot(t *testing.T) {
 	}{
 		{"a document", "<Error>", true},
 		{"a declaration before it", `<?xml version="1.0"?><Error>`, true},
-		{"a comment before it that just fits", comment(glimpse-len("<Error>")) + "<Error>", true},
-		{"a comment before it that does not", comment(glimpse-len("<Error>")+1) + "<Error>", false},
+		{"a comment before it that just fits", comment(usual-len("<Error>")) + "<Error>", true},
+		{"a comment before it that does not", comment(usual-len("<Error>")+1) + "<Error>", false},
 		{"a web page", "<html>", false},
 		{"a web page in upper case", "<HTML>", false},
 		{"a web page with a type", "<!DOCTYPE html><html>", false},
@@ -100,11 +100,11 @@ func TestDocumentsAreReadAheadAndWebPagesAreNot(t *testing.T) {
 		{"text", "Error", false},
 		{"a single bracket", "< Error>", false},
 		{"a declaration without an end", "<?xml", false},
-		{"a name without an end", "<" + strings.Repeat("x", glimpse), false},
+		{"a name without an end", "<" + strings.Repeat("x", usual), false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			body := filled(c.body, size) + tail
-			want := glimpse
+			want := usual
 			if c.whole {
 				want = len(body)
 			}
@@ -149,7 +149,7 @@ func FuzzXML(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		body = body[:min(len(body), MaxBody)]
 		if start := objectStart(body); isXML(start) {
-			for n := range min(len(start), 2*glimpse) {
+			for n := range min(len(start), 2*usual) {
 				if !promising(start[:n]) {
 					t.Errorf("%d bytes of %q: got no promise", n, start)
 				}

@@ -105,7 +105,7 @@ func SDK() rig.SDK {
 			return err
 		},
 		Unavailable: []byte(`<?xml version="1.0" encoding="UTF-8"?>` +
-			`<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message><RequestId>4442587FB7D0A2F9</RequestId></Error>`),
+			`<Error><Code>ServiceUnavailable</Code><Message>Service is unable to handle request.</Message><RequestId>4442587FB7D0A2F9</RequestId></Error>`),
 		Limited: []byte(`<?xml version="1.0" encoding="UTF-8"?>` +
 			`<Error><Code>TooManyRequestsException</Code><Message>Too many requests.</Message><RequestId>4442587FB7D0A2F9</RequestId></Error>`),
 		Explain: func(err error) string {

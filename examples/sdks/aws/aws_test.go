@@ -75,7 +75,7 @@ func TestBodies(t *testing.T) {
 				Bucket: aws.String("bucket"), Key: aws.String("key"), Body: strings.NewReader(content),
 			})
 			var api smithy.APIError
-			if failed := errors.As(err, &api) && api.ErrorCode() == "SlowDown"; failed != c.fails || err != nil && !failed {
+			if failed := errors.As(err, &api) && api.ErrorCode() == "ServiceUnavailable"; failed != c.fails || err != nil && !failed {
 				t.Errorf("error %v, want one: %v", err, c.fails)
 			}
 			if got, want := fmt.Sprint(*ends), fmt.Sprint(c.ends); got != want {

@@ -39,6 +39,7 @@ func TestAttemptsOfCalls(t *testing.T) {
 		{"a lock that it says is worth a retry", rig.JSON(429, locked, "Stripe-Should-Retry", "true"), 3, 9, 3},
 		{"a limit", rig.JSON(429, limited), 1, 3, 3},
 		{"the key in use by another request", rig.JSON(409, inUse, "Stripe-Should-Retry", "true"), 1, 2, 2},
+		{"the key in use by another request, and no word about a retry", rig.JSON(409, inUse), 1, 2, 2},
 		{"a lost connection", rig.Lose, 3, 6, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
