@@ -24,7 +24,7 @@ func isXML(b []byte) bool {
 	}
 	more := len(b) < usual // then what is not there yet may still come
 	for b = b[:min(len(b), usual)]; ; {
-		end := ""
+		var end string
 		switch b = b[skipSpace(b, 0):]; {
 		case bytes.HasPrefix(b, []byte("<?")):
 			end = "?>"

@@ -78,7 +78,7 @@ func TestARuleOfOnesOwnReadsXML(t *testing.T) {
 func filled(s string, n int) string { return s + strings.Repeat(" ", n-len(s)) }
 
 func TestDocumentsAreReadAheadAndWebPagesAreNot(t *testing.T) {
-	const size = 4000
+	const size = 2 * usual
 	tail := "<Code>SlowDown</Code></Error>"
 	comment := func(n int) string { return "<!--" + strings.Repeat("x", n-len("<!---->")) + "-->" }
 	for _, c := range []struct {
