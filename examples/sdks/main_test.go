@@ -16,24 +16,72 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestReadmeShowsHow keeps the README's lines to those of the SDKs.
-func TestReadmeShowsHow(t *testing.T) {
-	t.Parallel()
-	readme, err := os.ReadFile("README.md")
+// tables returns the rows of the tables of docs/sdks.md below the heading: the cells of each, as plain text.
+func tables(t *testing.T, heading string) [][]string {
+	t.Helper()
+	doc, err := os.ReadFile("../../docs/sdks.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain := strings.ReplaceAll(string(readme), "`", "")
+	_, section, _ := strings.Cut(string(doc), "\n## "+heading+"\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	var rows [][]string
+	for line := range strings.Lines(section) {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "| ") {
+			rows = append(rows, strings.Split(strings.Trim(strings.ReplaceAll(line, "`", ""), "| "), " | "))
+		}
+	}
+	return rows
+}
+
+// byName returns the rows of the only table below the heading, by the SDKs that they begin with.
+func byName(t *testing.T, heading string) map[string][]string {
+	t.Helper()
+	rows := map[string][]string{}
+	for _, row := range tables(t, heading) {
+		names, _, _ := strings.Cut(strings.TrimPrefix(row[0], "["), "]")
+		for name := range strings.SplitSeq(names, ", ") {
+			rows[name] = row
+		}
+	}
+	return rows
+}
+
+// TestDocsShowHow keeps the lines of docs/sdks.md to those of the SDKs, and the versions to those that are tested.
+func TestDocsShowHow(t *testing.T) {
+	t.Parallel()
+	module, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tested := map[string]bool{}
+	for line := range strings.Lines(string(module)) {
+		tested[strings.TrimSpace(line)] = true
+	}
+	rows, minds := byName(t, "Plug it in"), byName(t, "What to mind")
 	for _, s := range sdks() {
-		for _, line := range []string{s.Plug, s.Off} {
-			if !strings.Contains(plain, line) {
-				t.Errorf("README.md does not say %q of %s", line, s.Name)
-			}
+		row := rows[s.Name]
+		if len(row) != 4 {
+			t.Errorf("docs/sdks.md has %q for %s, want four cells", row, s.Name)
+			continue
+		}
+		if !tested[row[1]] {
+			t.Errorf("docs/sdks.md has %q for %s, which is no line of go.mod", row[1], s.Name)
+		}
+		off := s.Off
+		if off == "" {
+			off = "it has none"
+		}
+		if !strings.Contains(row[2], s.Plug) || !strings.Contains(row[3], off) {
+			t.Errorf("docs/sdks.md has %q for %s, want %q and %q", row[2:], s.Name, s.Plug, off)
+		}
+		if minds[s.Name] == nil {
+			t.Errorf("docs/sdks.md does not say what to mind with %s", s.Name)
 		}
 	}
 }
 
-// TestTable holds the README's table against what is measured.
+// TestTable holds the numbers of docs/sdks.md against what is measured.
 func TestTable(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -41,22 +89,53 @@ func TestTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("attempts for each fault, with and without steadytrip:\n%s", &out)
-	readme, err := os.ReadFile("README.md")
+	rows := byName(t, "Attempts for one call")
+	measured := map[string][]string{}
+	heeds := map[bool][]string{} // who of those that repeat an error asks for its mark
+	for line := range strings.Lines(out.String()) {
+		cells := strings.Fields(line)
+		if cells[0] == "SDK" {
+			continue
+		}
+		if !slices.Equal(rows[cells[0]], cells) {
+			t.Errorf("docs/sdks.md has %v, measured %v", rows[cells[0]], cells)
+		}
+		measured[cells[0]] = cells
+		if cells[7] != "1" {
+			heeds[cells[10] == "1"] = append(heeds[cells[10] == "1"], cells[0])
+		}
+	}
+
+	products := 0
+	for _, row := range tables(t, "Recognise double retries") {
+		sdk, fault, _ := strings.Cut(row[0], ", ")
+		if measured[sdk] == nil {
+			continue // a row of another table
+		}
+		products++
+		m := measured[sdk][map[string]int{"503": 1, "429": 4}[fault]:]
+		bare, _ := strconv.Atoi(m[0])
+		ours, _ := strconv.Atoi(m[2])
+		if want := []string{row[0], m[0], m[2], strconv.Itoa(bare * ours), m[1]}; !slices.Equal(row, want) {
+			t.Errorf("docs/sdks.md has %v, measured %v", row, want)
+		}
+	}
+	if products != 5 {
+		t.Errorf("docs/sdks.md multiplies %d times, want 5", products)
+	}
+
+	doc, err := os.ReadFile("../../docs/sdks.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := map[string][]string{}
-	for line := range strings.Lines(string(readme)) {
-		if cells := strings.Fields(strings.ReplaceAll(line, "|", " ")); len(cells) > 1 {
-			if _, err := strconv.Atoi(cells[1]); err == nil {
-				rows[cells[0]] = cells[1:]
-			}
-		}
-	}
-	for line := range strings.Lines(out.String()) {
-		cells := strings.Fields(line)
-		if cells[0] != "SDK" && !slices.Equal(rows[cells[0]], cells[1:]) {
-			t.Errorf("README.md has %v for %s, measured %v", rows[cells[0]], cells[0], cells[1:])
+	k := measured["kubernetes"]
+	for _, want := range []string{
+		"any error is worth another attempt | " + strings.Join(heeds[false], ", ") + " |",
+		"does not multiply with " + map[string]string{"aws azure": "AWS and Azure"}[strings.Join(heeds[true], " ")] + ".",
+		"one limited call of client-go is " + k[5] + " requests, not " + k[4] + " × " + k[6] + ".",
+	} {
+		if !strings.Contains(string(doc), want) {
+			t.Errorf("docs/sdks.md does not say %q", want)
 		}
 	}
 }

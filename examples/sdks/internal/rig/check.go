@@ -92,6 +92,10 @@ func Check(t *testing.T, s SDK, want Want) {
 			t.Errorf("ErrOpen and OpenError are in the error: %v, %v; want %v: %v",
 				errors.Is(open, transport.ErrOpen), errors.As(open, &refusal), !want.Flat, open)
 		}
+		var call *transport.CallError
+		if refused := row.Of[Ours][Refused].Err; errors.As(refused, &call) == want.Flat {
+			t.Errorf("refused: a CallError is in the error: %v, want %v: %v", errors.As(refused, &call), !want.Flat, refused)
+		}
 	})
 	t.Run("nothing fails", func(t *testing.T) {
 		t.Parallel()
