@@ -2,10 +2,9 @@ package main
 
 import (
 	"bytes"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
+
+	"github.com/steadytrip/steadytrip/examples/internal/readme"
 )
 
 func TestRun(t *testing.T) {
@@ -18,42 +17,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestReadmeCodeRuns keeps the README's code to what the examples run: each line of a Go block stands in one of them.
+// TestReadmeCodeRuns keeps the README's code to what the examples run.
 func TestReadmeCodeRuns(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := map[string]bool{}
-	files, err := filepath.Glob("../*/*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		code, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for line := range strings.Lines(string(code)) {
-			line, _, _ = strings.Cut(line, " //nolint")
-			lines[strings.TrimSpace(line)] = true
-		}
-	}
-	blocks := 0
-	in := false
-	for line := range strings.Lines(string(readme)) {
-		line = strings.TrimSpace(line)
-		switch {
-		case line == "```go":
-			in = true
-			blocks++
-		case line == "```":
-			in = false
-		case in && !lines[line]:
-			t.Errorf("README.md shows %q, which no example runs", line)
-		}
-	}
-	if blocks == 0 {
-		t.Error("README.md shows no Go code")
-	}
+	readme.CheckGo(t, "../../README.md", "../*/*.go")
 }
