@@ -24,6 +24,12 @@ func TestDocumentedCodeRuns(t *testing.T) {
 	readme.CheckGo(t, "../../docs/migrating.md", "*.go")
 }
 
+// TestDocumentedNamesExist looks for the names that the documents say are ours in the public API.
+func TestDocumentedNamesExist(t *testing.T) {
+	readme.CheckNames(t, "../../docs/migrating.md", "../../docs/api", 60, "transport.TestPromisesThatATextbookLoopBreaks")
+	readme.CheckNames(t, "../../docs/sdks.md", "../../docs/api", 20, "policy.RetryOptions") // of azcore
+}
+
 // builders are the clients by the library that they come from.
 var builders = map[string]func(*http.Client) (*http.Client, error){
 	"retryable":  migrating.FromRetryable,
@@ -185,6 +191,32 @@ func TestBulkhead(t *testing.T) {
 		all.Wait()
 		if took := time.Since(start); took != 3*time.Second || script.Count() != 6 {
 			t.Errorf("%d requests took %v, want 6 in 3 s", script.Count(), took)
+		}
+	})
+}
+
+// TestFourRetriesNeedALowerCost: with a cost of 1 the budget ends what four retries would be, as docs/migrating.md says.
+func TestFourRetriesNeedALowerCost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		set := policy.Default()
+		profile := set.Profiles[classify.ProviderUnavailable]
+		if set.Budget.Min != 3 || profile.Cost != 1 {
+			t.Errorf("the budget starts with %v tokens, a retry costs %v, want 3 and 1", set.Budget.Min, profile.Cost)
+		}
+		profile.Retries = 4
+		set.Profiles[classify.ProviderUnavailable] = profile
+		script := transporttest.Play(transporttest.ProviderUnavailable(0)).Repeat()
+		client, err := transport.Wrap(script.Client(), transport.Config{Policy: &set})
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := client.Get("https://api.example.com/") //nolint:noctx // it does not wait
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if got := transport.TrailOf(resp, nil).Reason; script.Count() != 4 || got != policy.BudgetSpent {
+			t.Errorf("%d attempts, ended as %v, want 4, %v", script.Count(), got, policy.BudgetSpent)
 		}
 	})
 }
