@@ -135,7 +135,7 @@ func TestEachAttemptIsPreparedAndFailuresAreErrors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := client.Do(req); !errors.Is(err, refusal) || script.Count() != 0 || !body.Closed() { //nolint:bodyclose // there is no answer
+		if _, err := client.Do(req); !errors.Is(err, refusal) || script.Count() != 0 || !body.Closed() {
 			t.Errorf("got %v after %d attempts, the body is closed: %v", err, script.Count(), body.Closed())
 		}
 	})
@@ -210,7 +210,7 @@ func TestFourRetriesNeedALowerCost(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		resp, err := client.Get("https://api.example.com/") //nolint:noctx // it does not wait
+		resp, err := client.Get("https://api.example.com/")
 		if err != nil {
 			t.Fatal(err)
 		}
