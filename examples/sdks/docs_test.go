@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -17,19 +18,24 @@ import (
 )
 
 // TestDoubleRetriesShow: when two layers retry, the server sees more attempts than any trail tells of, and the count in the
-// header begins anew.
+// header begins anew, and hooks are told of several calls.
 func TestDoubleRetriesShow(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		own    bool
 		counts []string // the field, on each request
+		calls  int      // that hooks are told of
 	}{
-		{"steadytrip alone", false, []string{"", "1"}},
-		{"the SDK around it", true, []string{"", "1", "", "1", "", "1"}},
+		{"steadytrip alone", false, []string{"", "1"}, 1},
+		{"the SDK around it", true, []string{"", "1", "", "1", "", "1"}, 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			server, hc := rig.Serve(t, rig.JSON(503, `{}`), transport.Config{PerAttempt: []transport.Middleware{transport.CountRetries("Retry-Count")}})
+			calls := 0
+			server, hc := rig.Serve(t, rig.JSON(503, `{}`), transport.Config{
+				PerAttempt: []transport.Middleware{transport.CountRetries("Retry-Count")},
+				Hooks:      transport.Hooks{Call: func(context.Context, transport.CallInfo) { calls++ }},
+			})
 			_, err := openai.Ask(transport.Idempotent(t.Context()), openai.Client(hc, server.URL, c.own))
 			var answer *openaisdk.Error
 			if !errors.As(err, &answer) {
@@ -42,8 +48,8 @@ func TestDoubleRetriesShow(t *testing.T) {
 			for _, r := range server.Requests() {
 				counts = append(counts, r.Header.Get("Retry-Count"))
 			}
-			if !slices.Equal(counts, c.counts) {
-				t.Errorf("the requests were counted %q, want %q", counts, c.counts)
+			if !slices.Equal(counts, c.counts) || calls != c.calls {
+				t.Errorf("the requests were counted %q in %d calls, want %q in %d", counts, calls, c.counts, c.calls)
 			}
 		})
 	}
