@@ -1,89 +1,121 @@
-// Package benchmarks measures what the chain costs over the bare base. Run it with "make bench".
 package benchmarks
 
 import (
-	"bytes"
-	"io"
+	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"testing"
 
+	"github.com/steadytrip/steadytrip/benchmarks/internal/stub"
 	"github.com/steadytrip/steadytrip/classify"
-	"github.com/steadytrip/steadytrip/policy"
 	"github.com/steadytrip/steadytrip/transport"
 )
 
-// stub answers at once: with its answers in turn, the last one for ever.
-type stub struct {
-	answers []answer
-	next    int
+// get sends the same request again and again. Whoever sent it is left to see to it that this is safe: the base keeps nothing of it.
+func get(rt http.RoundTripper, want int) stub.Worker {
+	return func(ctx context.Context) func() error {
+		req := stub.Get(stub.InTurn(ctx), stub.URL)
+		return func() error { return stub.Exchange(rt, req, want) }
+	}
 }
 
-type answer struct {
-	status int
-	header http.Header
-	body   string
+// BenchmarkSuccess is a call that succeeds at once.
+func BenchmarkSuccess(b *testing.B) {
+	base := &stub.Base{Answers: []stub.Answer{stub.Fine}}
+	b.Run("chain=bare", func(b *testing.B) { stub.Run(b, get(base, 200)) })
+	b.Run("chain=steadytrip", func(b *testing.B) { stub.Run(b, get(stub.Chain(b, base), 200)) })
 }
 
-func (s *stub) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.Body != nil {
-		req.Body.Close()
-	}
-	a := s.answers[s.next%len(s.answers)]
-	s.next++
-	resp := &http.Response{StatusCode: a.status, Header: a.header, Body: http.NoBody, Request: req}
-	if a.body != "" {
-		resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader([]byte(a.body))), int64(len(a.body))
-	}
-	return resp, nil
-}
-
-var (
-	fine    = answer{200, http.Header{}, ""}
-	refresh = answer{409, http.Header{}, `{"error":"token_refresh_in_progress","message":"refreshing"}`}
-	revoked = answer{403, http.Header{}, `{"error":"grant_revoked","message":"revoked","details":{"grant_id":"g1"}}`}
-	limited = answer{429, http.Header{"Retry-After": {"100"}}, `{"error":"rate_limit_exceeded"}`}
-)
-
-func measure(b *testing.B, rt http.RoundTripper) {
-	b.Helper()
-	req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, "https://backend.example/v1", nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if resp, err := rt.RoundTrip(req); err == nil {
-			resp.Body.Close()
+// twice is what the base alone takes for both attempts of a call.
+func twice(base http.RoundTripper) stub.Worker {
+	return func(ctx context.Context) func() error {
+		req := stub.Get(stub.InTurn(ctx), stub.URL)
+		return func() error {
+			return errors.Join(stub.Exchange(base, req, 409), stub.Exchange(base, req, 200))
 		}
 	}
 }
 
-func chain(b *testing.B, base http.RoundTripper) http.RoundTripper {
-	b.Helper()
-	classifier, err := classify.ForAlter("backend.example")
-	if err != nil {
-		b.Fatal(err)
+// BenchmarkRetry is a call that meets a refresh in progress, and gets through at its second attempt. If it names its grant it asks
+// as the probe of that grant's gate.
+func BenchmarkRetry(b *testing.B) {
+	for _, body := range stub.Bodies {
+		base := &stub.Base{Body: body, Answers: []stub.Answer{stub.Refreshing, stub.Fine}}
+		for _, grant := range []string{"unknown", "named"} {
+			b.Run(fmt.Sprintf("grant=%s/body=%s", grant, body.Name), func(b *testing.B) {
+				b.Run("chain=bare", func(b *testing.B) { stub.Run(b, twice(base)) })
+				b.Run("chain=steadytrip", func(b *testing.B) {
+					rt := stub.Chain(b, base)
+					stub.Run(b, func(ctx context.Context) func() error {
+						if grant == "named" {
+							ctx = stub.OnGrant(ctx)
+						} else {
+							ctx = stub.InTurn(ctx)
+						}
+						req := stub.Get(ctx, stub.URL)
+						return func() error { return stub.Exchange(rt, req, 200) }
+					})
+				})
+			})
+		}
 	}
-	set := policy.Default()
-	for kind, p := range set.Profiles {
-		p.Initial, p.Max = 1, 1 // nanoseconds: the work is measured, not the pause
-		set.Profiles[kind] = p
+}
+
+// BenchmarkPassedThrough is a call that ends with a judged 403, and one whose caller makes an error of it.
+func BenchmarkPassedThrough(b *testing.B) {
+	for _, body := range stub.Bodies {
+		base := &stub.Base{Body: body, Answers: []stub.Answer{stub.Revoked}}
+		b.Run("body="+body.Name, func(b *testing.B) {
+			b.Run("chain=bare", func(b *testing.B) { stub.Run(b, get(base, 403)) })
+			b.Run("chain=steadytrip", func(b *testing.B) { stub.Run(b, get(stub.Chain(b, base), 403)) })
+			b.Run("chain=steadytrip+CheckResponse", func(b *testing.B) { stub.Run(b, checked(stub.Chain(b, base))) })
+		})
 	}
-	rt, err := transport.New(base, transport.Config{Classifier: classifier, Policy: &set})
-	if err != nil {
-		b.Fatal(err)
+}
+
+// checked is a caller that wants the error of an answer.
+func checked(rt http.RoundTripper) stub.Worker {
+	return func(ctx context.Context) func() error {
+		req := stub.Get(ctx, stub.URL)
+		return func() error {
+			resp, err := rt.RoundTrip(req)
+			if err != nil {
+				return err
+			}
+			defer resp.Body.Close()
+			if err := classify.CheckResponse(resp); err == nil {
+				return errors.New("the answer is no failure")
+			}
+			return nil
+		}
+	}
+}
+
+// opened returns a chain whose breaker is open.
+func opened(tb testing.TB) http.RoundTripper {
+	tb.Helper()
+	rt := stub.Chain(tb, &stub.Base{Body: stub.InMemory, Answers: []stub.Answer{stub.Limited}})
+	if err := stub.Exchange(rt, stub.Get(tb.Context(), stub.URL), 429); err != nil {
+		tb.Fatal(err)
 	}
 	return rt
 }
 
-func BenchmarkBare(b *testing.B)    { measure(b, &stub{answers: []answer{fine}}) }
-func BenchmarkSuccess(b *testing.B) { measure(b, chain(b, &stub{answers: []answer{fine}})) }
-
-// BenchmarkOneRetry is a call whose first attempt meets a refresh in progress.
-func BenchmarkOneRetry(b *testing.B) { measure(b, chain(b, &stub{answers: []answer{refresh, fine}})) }
-
-// BenchmarkPassedThrough is a call that ends with a judged error answer.
-func BenchmarkPassedThrough(b *testing.B) { measure(b, chain(b, &stub{answers: []answer{revoked}})) }
+// refused is a caller whom an open breaker turns away.
+func refused(rt http.RoundTripper) stub.Worker {
+	return func(ctx context.Context) func() error {
+		req := stub.Get(ctx, stub.URL)
+		return func() error {
+			if _, err := rt.RoundTrip(req); !errors.Is(err, transport.ErrOpen) { //nolint:bodyclose // there is no answer
+				return fmt.Errorf("%w, want a refusal", err)
+			}
+			return nil
+		}
+	}
+}
 
 // BenchmarkRefused is a call that an open breaker turns away.
-func BenchmarkRefused(b *testing.B) { measure(b, chain(b, &stub{answers: []answer{limited}})) }
+func BenchmarkRefused(b *testing.B) {
+	b.Run("chain=steadytrip", func(b *testing.B) { stub.Run(b, refused(opened(b))) })
+}
