@@ -61,4 +61,3 @@ func TestMemory(t *testing.T) {
 		t.Logf("%.0f bytes for a call that waits", got)
 	}
 }
-
