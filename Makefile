@@ -2,7 +2,6 @@
 # in .ci/tools/go.mod, and Go builds them when they are first used.
 
 FUZZTIME ?= 10s
-BENCH ?= .
 COVER_FLOOR ?= 95
 COVER_FLOOR_PKGS ?= classify policy
 
@@ -93,8 +92,23 @@ fuzz: ## Run every fuzz target for FUZZTIME=10s
 	done; \
 	if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
 
-bench: ## Run the benchmarks that match BENCH=. COUNT=1 times
-	@$(call each,./benchmarks $(filter ./benchmarks/%,$(MODULES)),go test -run '^$$' -bench '$(BENCH)' -benchmem -count=$(or $(COUNT),1) ./...)
+# What is measured in turn with something else runs for longer, so that a percent shows.
+BENCHES := ./benchmarks $(filter ./benchmarks/%,$(MODULES))
+IN_TURN := Loopback|Overhead
+
+ifdef BENCH
+bench:
+	@$(call each,$(BENCHES),go test -run '^$$' -bench '$(BENCH)' -benchmem -count=$(or $(COUNT),1) ./...)
+else
+bench: ## Measure, and write the tables into benchmarks/README.md; BENCH=pattern shows those benchmarks only
+	@out=$$(mktemp) && trap 'rm -f "$$out"' EXIT && \
+	for m in $(BENCHES); do \
+		echo "== $$m: measuring"; \
+		(cd "$$m" && go test -run '^$$' -bench . -skip '$(IN_TURN)' -benchtime 30ms -benchmem -count=$(or $(COUNT),6) . && \
+			go test -run '^$$' -bench '$(IN_TURN)' -benchtime 300ms -count=$(or $(COUNT),6) .) >>"$$out" || { cat "$$out"; exit 1; }; \
+	done; \
+	BENCHSTAT="$(TOOL) benchstat" COMMAND="make bench$(and $(COUNT), COUNT=$(COUNT))" benchmarks/report.sh "$$out" benchmarks/README.md
+endif
 
 # Also the one run without the race detector, under which allocations cannot be counted exactly.
 cover: ## Test with coverage; classify and policy must reach COVER_FLOOR=95 %
