@@ -26,10 +26,13 @@ func Run(b *testing.B, w Worker) {
 	}
 }
 
-// Parallel measures n workers at once.
+// Parallel measures n workers at once. Beside the time that a call takes it reports how much of the processors' time it takes
+// (cpu), in the garbage collector too.
 func Parallel(b *testing.B, n int, w Worker) {
 	b.Helper()
 	b.ReportAllocs()
+	begin := cpu()
+	defer func() { b.ReportMetric(float64(cpu()-begin)/float64(b.N), "cpu-ns/op") }()
 	if n == 1 {
 		work := w(b.Context())
 		for b.Loop() {
@@ -52,51 +55,84 @@ func Parallel(b *testing.B, n int, w Worker) {
 	})
 }
 
-// batch is how many exchanges each goroutine makes before it is the other's turn. They take a millisecond or so.
-func batch(n int, once time.Duration) int { return max(1, int(2*time.Millisecond/max(once, 1))/n) }
+// crew are goroutines that work in batches. They stay, with the stacks that they have grown, so that every batch finds them alike.
+type crew struct {
+	orders []chan order
+	done   sync.WaitGroup
+}
 
-// Paired measures two workers in turn, so that whatever else the machine does hits both. It reports the medians of: how many times
-// as long the second takes (x-bare), and how much longer (over-bare).
-func Paired(b *testing.B, n int, bare, chain Worker) {
+// order is a batch: which of the two, and how often.
+type order struct{ which, times int }
+
+func newCrew(b *testing.B, n int, both [2]Worker) *crew {
 	b.Helper()
-	ws := [2][]func() error{}
+	c := &crew{}
 	for range n {
-		ws[0] = append(ws[0], bare(b.Context()))
-		ws[1] = append(ws[1], chain(b.Context()))
-	}
-	run := func(works []func() error, times int) time.Duration {
-		var all sync.WaitGroup
-		begin := time.Now()
-		for _, work := range works {
-			all.Go(func() {
-				for range times {
-					if err := work(); err != nil {
+		works := [2]func() error{both[0](b.Context()), both[1](b.Context())}
+		orders := make(chan order)
+		c.orders = append(c.orders, orders)
+		go func() {
+			for o := range orders {
+				for range o.times {
+					if err := works[o.which](); err != nil {
 						b.Error(err)
-						return
+						break
 					}
 				}
-			})
-		}
-		all.Wait()
-		return time.Since(begin)
+				c.done.Done()
+			}
+		}()
 	}
-	for _, works := range ws {
-		run(works, 10) // connections, pools, keys
+	return c
+}
+
+// run lets everybody work, and returns how long that took.
+func (c *crew) run(o order) time.Duration {
+	c.done.Add(len(c.orders))
+	begin := time.Now()
+	for _, orders := range c.orders {
+		orders <- o
 	}
-	times := batch(n, run(ws[0], 10)/time.Duration(10*n))
-	var ratios, more []float64
+	c.done.Wait()
+	return time.Since(begin)
+}
+
+func (c *crew) dismiss() {
+	for _, orders := range c.orders {
+		close(orders)
+	}
+}
+
+// batch is how long one takes, so that its begin and its end, where not everybody works, do not count.
+const batch = 3 * time.Millisecond
+
+// Paired measures two workers in turn, so that whatever else the machine does hits both. It reports medians: how many times as long
+// the second takes (x-bare), and of the processors' time how many times as much (x-bare-cpu) and how much more (over-bare-cpu).
+func Paired(b *testing.B, n int, bare, chain Worker) {
+	b.Helper()
+	c := newCrew(b, n, [2]Worker{bare, chain})
+	defer c.dismiss()
+	const warm = 5 // connections, pools, keys, stacks
+	c.run(order{1, warm})
+	c.run(order{0, warm})
+	times := max(warm, int(warm*batch/c.run(order{0, warm})))
+	var longer, costlier, more []float64
 	for i := 0; b.Loop(); i++ {
-		var took [2]time.Duration
+		var took, used [2]time.Duration
 		for j := range 2 {
 			which := (i + j) % 2 // neither goes first
-			took[which] = run(ws[which], times)
+			begin := cpu()
+			took[which] = c.run(order{which, times})
+			used[which] = cpu() - begin
 		}
-		ratios = append(ratios, float64(took[1])/float64(took[0]))
-		more = append(more, float64(took[1]-took[0])/float64(times*n))
+		longer = append(longer, float64(took[1])/float64(took[0]))
+		costlier = append(costlier, float64(used[1])/float64(max(used[0], 1)))
+		more = append(more, float64(used[1]-used[0])/float64(times*n))
 	}
 	b.ReportMetric(0, "ns/op") // of both together
-	b.ReportMetric(median(ratios), "x-bare")
-	b.ReportMetric(median(more), "over-bare-ns/op")
+	b.ReportMetric(median(longer), "x-bare")
+	b.ReportMetric(median(costlier), "x-bare-cpu")
+	b.ReportMetric(median(more), "over-bare-cpu-ns/op")
 }
 
 func median[T cmp.Ordered](all []T) T {
