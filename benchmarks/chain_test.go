@@ -107,7 +107,7 @@ func refused(rt http.RoundTripper) stub.Worker {
 	return func(ctx context.Context) func() error {
 		req := stub.Get(ctx, stub.URL)
 		return func() error {
-			if _, err := rt.RoundTrip(req); !errors.Is(err, transport.ErrOpen) { //nolint:bodyclose // there is no answer
+			if _, err := rt.RoundTrip(req); !errors.Is(err, transport.ErrOpen) {
 				return fmt.Errorf("%w, want a refusal", err)
 			}
 			return nil

@@ -2,6 +2,7 @@ package stub
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -19,9 +20,7 @@ func Server(tb testing.TB, answers ...Answer) *httptest.Server {
 		}
 		_, _ = io.Copy(io.Discard, r.Body)
 		a := answers[n]
-		for k, v := range a.Header {
-			w.Header()[k] = v
-		}
+		maps.Copy(w.Header(), a.Header)
 		w.Header().Set("Content-Length", strconv.Itoa(len(a.Body)))
 		w.WriteHeader(a.Status)
 		_, _ = io.WriteString(w, a.Body)
