@@ -105,7 +105,7 @@ bench: ## Measure, and write the tables into benchmarks/README.md; BENCH=pattern
 	for m in $(BENCHES); do \
 		echo "== $$m: measuring"; \
 		(cd "$$m" && go test -run '^$$' -bench . -skip '$(IN_TURN)' -benchtime 30ms -benchmem -count=$(or $(COUNT),6) . && \
-			go test -run '^$$' -bench '$(IN_TURN)' -benchtime 500ms -count=$(or $(COUNT),6) .) >>"$$out" || { cat "$$out"; exit 1; }; \
+			go test -run '^$$' -bench '$(IN_TURN)' -benchtime 300ms -count=$(or $(COUNT),6) .) >>"$$out" || { cat "$$out"; exit 1; }; \
 	done; \
 	BENCHSTAT="$(TOOL) benchstat" COMMAND="make bench$(and $(COUNT), COUNT=$(COUNT))" benchmarks/report.sh "$$out" benchmarks/README.md
 endif
