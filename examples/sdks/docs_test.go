@@ -81,6 +81,9 @@ func TestRefusalAsAnAnswer(t *testing.T) {
 			if errors.Is(err, transport.ErrOpen) != (c.status == 0) || errors.As(err, &call) {
 				t.Errorf("got %v; want ErrOpen in it: %v, and no CallError", err, c.status == 0)
 			}
+			if got := transport.TrailOf(nil, err).Reason; c.status == 0 && got != policy.Refused {
+				t.Errorf("the trail ended as %v, want %v", got, policy.Refused)
+			}
 			var answer *openaisdk.Error
 			if errors.As(err, &answer) != (c.status != 0) {
 				t.Fatalf("got %v, want the SDK's own error: %v", err, c.status != 0)
