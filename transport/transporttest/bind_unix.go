@@ -27,6 +27,9 @@ func bind(addr string) (unbind func()) {
 	if err == nil {
 		err = syscall.Bind(fd, &syscall.SockaddrInet4{Port: int(at.Port()), Addr: at.Addr().As4()})
 	}
+	if err == nil { // from here on nobody else may have the port
+		err = syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 0)
+	}
 	if err != nil {
 		_ = syscall.Close(fd)
 		return nil

@@ -309,6 +309,16 @@ func TestRefusedThenBack(t *testing.T) {
 	}
 }
 
+func TestNobodyTakesThePortThatRefuses(t *testing.T) {
+	s, _ := counting(t)
+	s.Refuse(time.Hour)
+	l, err := net.Listen("tcp", strings.TrimPrefix(s.URL, "http://")) //nolint:noctx // it ends at once
+	if err == nil {
+		_ = l.Close()
+		t.Error("another server can listen where connections are to be refused")
+	}
+}
+
 func TestRefuseEndsByItself(t *testing.T) {
 	s, _ := counting(t)
 	const d = 30 * time.Millisecond
