@@ -39,7 +39,15 @@ func Attach(resp *http.Response, v Verdict) {
 	if req == nil {
 		req = &http.Request{}
 	}
-	resp.Request = req.WithContext(&verdictContext{req.Context(), v, resp})
+	j := &judgedRequest{ctx: verdictContext{req.Context(), v, resp}}
+	j.req = *req.WithContext(&j.ctx)
+	resp.Request = &j.req
+}
+
+// judgedRequest is a copy of a request with its context, in one allocation.
+type judgedRequest struct {
+	ctx verdictContext
+	req http.Request
 }
 
 // Of returns the verdict of an exchange from what RoundTrip or http.Client.Do returned: the one attached to the response,

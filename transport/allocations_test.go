@@ -42,10 +42,10 @@ func TestFailuresAllocateLittle(t *testing.T) {
 		sent float64 // attempts
 		most float64
 	}{
-		"a judged 403, passed through":            {answering(inMemory, 403), 1, 9},
-		"a judged 403 over a connection":          {answering(overWire, 403), 1, 11},
-		"a 409 and a retry":                       {answering(inMemory, 409, 200), 2, 11},
-		"a 409 and a retry, over a connection":    {answering(overWire, 409, 200), 2, 15},
+		"a judged 403, passed through":            {answering(inMemory, 403), 1, 7},
+		"a judged 403 over a connection":          {answering(overWire, 403), 1, 9},
+		"a 409 and a retry":                       {answering(inMemory, 409, 200), 2, 8},
+		"a 409 and a retry, over a connection":    {answering(overWire, 409, 200), 2, 12},
 		"an answer that succeeds after all of it": {answering(inMemory, 200), 1, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -94,7 +94,7 @@ type key struct {
 func (k key) quickHash() uint64 {
 	const odd = 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio
 	h := (ends(k.name)*odd ^ ends(k.part)) * odd
-	return h >> 32
+	return h >> 56 // the bits that all others have mixed into
 }
 
 // ends mixes the first and the last eight bytes of s.

@@ -249,14 +249,16 @@ func (c *call) prepare(d policy.Decision) (policy.Decision, io.ReadCloser) {
 // In the latter case it returns the typed error, with the context's cause reachable.
 func (c *call) pause(begin time.Time, d time.Duration) error {
 	ctx := c.req.Context()
-	switch {
+	switch left := time.Until(begin.Add(d)); {
 	case d <= 0:
+	case left <= 0: // it took as long to get here
+		c.trail.Waited += time.Since(begin)
 	//lint:ignore SA1019 http.Client.Timeout sets it
 	case ctx.Done() == nil && c.req.Cancel == nil: // nobody can end it
-		time.Sleep(time.Until(begin.Add(d))) //nolint:forbidigo // its context never ends
+		time.Sleep(left) //nolint:forbidigo // its context never ends
 		c.trail.Waited += time.Since(begin)
 	default:
-		timer := time.NewTimer(time.Until(begin.Add(d)))
+		timer := time.NewTimer(left)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
@@ -285,13 +287,20 @@ func endedError(req *http.Request) error {
 // resend is the request of the next attempt: the caller's, with a fresh body and what the attempt should know in its context.
 // It is a shallow copy, so that trailers which the caller sets while its body is read still go out.
 func (c *call) resend(body io.ReadCloser) *http.Request {
-	c.sent = &attemptContext{Context: c.req.Context(), attempt: c.trail.Attempts + 1, policy: c.policy}
+	r := &resent{ctx: attemptContext{Context: c.req.Context(), attempt: c.trail.Attempts + 1, policy: c.policy}}
+	c.sent = &r.ctx
 	if c.seat != nil {
 		c.sent.shared, c.sent.seat = c.shared, c.seat
 	}
-	req := c.req.WithContext(c.sent)
-	req.Body = body
-	return req
+	r.req = *c.req.WithContext(c.sent)
+	r.req.Body = body
+	return &r.req
+}
+
+// resent is the request of a further attempt with its context, in one allocation.
+type resent struct {
+	ctx attemptContext
+	req http.Request
 }
 
 func (c *call) tellAttempt(a attempt, v classify.Verdict, d policy.Decision) {

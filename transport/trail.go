@@ -100,16 +100,27 @@ func (c *trailContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
+// carry gives an answer a copy of its request, whose context has room for a trail. Both are one allocation.
+func carry(resp *http.Response) *story {
+	c := &struct {
+		ctx trailContext
+		req http.Request
+	}{}
+	c.ctx.Context = resp.Request.Context()
+	c.req = *resp.Request.WithContext(&c.ctx)
+	resp.Request = &c.req
+	return &c.ctx.story
+}
+
 // attach puts the trail on what the call returns.
 func (t Trail) attach(resp *http.Response, err error) (*http.Response, error) {
 	switch {
 	case err != nil:
 		return resp, t.onError(err)
 	case resp != nil && resp.Request != nil:
-		c := &trailContext{Context: resp.Request.Context()}
-		c.trail = t
-		c.response.Store(resp)
-		resp.Request = resp.Request.WithContext(c)
+		s := carry(resp)
+		s.trail = t
+		s.response.Store(resp)
 	}
 	return resp, nil
 }
@@ -186,9 +197,7 @@ func (d *draft) attach(resp *http.Response, err error, sent *attemptContext) (*h
 	if sent != nil && sent == attemptOf(ctx) && ctx.Value(trailKey{}) == nil { // a trail further in would hide ours
 		s = &sent.story
 	} else {
-		c := &trailContext{Context: ctx}
-		resp.Request = resp.Request.WithContext(c)
-		s = &c.story
+		s = carry(resp)
 	}
 	d.write(&s.trail, &s.few)
 	s.response.Store(resp)
