@@ -27,7 +27,6 @@ func TestAKeptVerdictKeepsNoBody(t *testing.T) {
 			if _, err := io.Copy(io.Discard, resp.Body); err != nil {
 				t.Fatal(err)
 			}
-			resp, body = nil, nil
 			for range 100 {
 				if runtime.GC(); gone.Value() == nil {
 					break
@@ -45,7 +44,7 @@ func TestAKeptVerdictKeepsNoBody(t *testing.T) {
 // What is in memory and partly read is looked at from there on, in place.
 func TestABodyInMemoryIsLookedAtFromWhereItIs(t *testing.T) {
 	const before, text = `{"code":"outside_business_hours"}`, `{"code":"grant_revoked"}`
-	for name, make := range map[string]func(text string) io.Reader{
+	for name, reader := range map[string]func(text string) io.Reader{
 		"a bytes.Reader": func(text string) io.Reader { return bytes.NewReader([]byte(text)) },
 		"a strings.Reader": func(text string) io.Reader {
 			return strings.NewReader(text)
@@ -55,7 +54,7 @@ func TestABodyInMemoryIsLookedAtFromWhereItIs(t *testing.T) {
 	} {
 		for _, pad := range []int{0, 400, usual - len(text), usual, 2 * usual, MaxBody - len(text) - 1} {
 			rest := text[:len(text)-1] + strings.Repeat(" ", pad) + "}"
-			r := make(before + rest)
+			r := reader(before + rest)
 			if _, err := io.ReadFull(r, []byte(before)); err != nil {
 				t.Fatal(err)
 			}
@@ -75,7 +74,7 @@ func TestAVerdictOutlivesTheBufferItWasReadFrom(t *testing.T) {
 	err := Response(failing(io.NopCloser(buf), -1), nil).Err(nil)
 	buf.Reset()
 	buf.WriteString("something of another exchange")
-	if got := err.(*ProviderAPIError).ResponseBody; string(got) != "<html>no</html>" { //nolint:errorlint // it is this very type
+	if got := err.(*ProviderAPIError).ResponseBody; string(got) != "<html>no</html>" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -89,7 +88,7 @@ func TestMuchOfATextIsKept(t *testing.T) {
 		"over connection": &mark{strings.NewReader(text)},
 	} {
 		err := Response(failing(body, -1), nil).Err(nil)
-		if got := err.(*ProviderAPIError).ResponseBody; string(got) != text[:usual] { //nolint:errorlint // it is this very type
+		if got := err.(*ProviderAPIError).ResponseBody; string(got) != text[:usual] {
 			t.Errorf("%s: got %d bytes of the answer, want %d", name, len(got), usual)
 		}
 	}

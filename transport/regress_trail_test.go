@@ -25,12 +25,12 @@ func TestTrailOfARefusalDoesNotNameTheURL(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	_, err = client.Get(backend + "/?token=secret") //nolint:bodyclose // there is no answer
+	_, err = client.Get(backend + "/?token=secret")
 	trail := transport.TrailOf(nil, err)
 	if len(trail.Records) != 1 || !errors.Is(trail.Records[0].Err, transport.ErrOpen) {
 		t.Fatalf("%v: trail %+v, want that of a refusal", err, trail)
 	}
-	if _, ok := trail.Records[0].Err.(*classify.PolicyRateLimitError); !ok { //nolint:errorlint // nothing may be around it
+	if _, ok := trail.Records[0].Err.(*classify.PolicyRateLimitError); !ok {
 		t.Errorf("the attempt ended with %T, want the typed error itself", trail.Records[0].Err)
 	}
 	if text := trail.Records[0].Err.Error(); strings.Contains(text, "secret") {
@@ -58,9 +58,9 @@ func TestTrailOfARefusalThatWasHeldSaysForHowLong(t *testing.T) {
 					t.Fatal(err)
 				}
 				resp.Body.Close()
-				go func() { _, _ = send() }() //nolint:bodyclose // the probe, which hangs
+				go func() { _, _ = send() }()
 				synctest.Wait()
-				_, err = send() //nolint:bodyclose // there is no answer
+				_, err = send()
 				if !errors.Is(err, transport.ErrOpen) {
 					t.Fatalf("got %v, want a refusal", err)
 				}
@@ -117,7 +117,6 @@ func TestAKeptTrailKeepsNoAnswer(t *testing.T) {
 	if kept.Attempts != 2 {
 		t.Fatalf("%+v, want a retry", kept)
 	}
-	rt, resp, body, final = nil, nil, nil, nil
 	for range 100 {
 		if runtime.GC(); gone.Value() == nil {
 			break

@@ -105,8 +105,7 @@ func carry(resp *http.Response) *story {
 	c := &struct {
 		ctx trailContext
 		req http.Request
-	}{}
-	c.ctx.Context = resp.Request.Context()
+	}{ctx: trailContext{Context: resp.Request.Context()}}
 	c.req = *resp.Request.WithContext(&c.ctx)
 	resp.Request = &c.req
 	return &c.ctx.story

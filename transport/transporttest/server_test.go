@@ -312,7 +312,7 @@ func TestRefusedThenBack(t *testing.T) {
 func TestNobodyTakesThePortThatRefuses(t *testing.T) {
 	s, _ := counting(t)
 	s.Refuse(time.Hour)
-	l, err := net.Listen("tcp", strings.TrimPrefix(s.URL, "http://")) //nolint:noctx // it ends at once
+	l, err := net.Listen("tcp", strings.TrimPrefix(s.URL, "http://"))
 	if err == nil {
 		_ = l.Close()
 		t.Error("another server can listen where connections are to be refused")
