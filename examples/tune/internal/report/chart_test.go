@@ -52,6 +52,51 @@ func TestNumbersAreThoseOfOneTimeThatTheScenarioWasPlayed(t *testing.T) {
 	}
 }
 
+func TestTheEndOfTheFaultsIsShownCloser(t *testing.T) {
+	r := result()
+	r.Played = 2
+	for i := range 4 {
+		r.FaultsEnd = append(r.FaultsEnd, simulate.Interval{At: time.Duration(i-2) * 50 * time.Millisecond, Played: min(i, 2), Sent: 6 * i})
+	}
+	lock := small()
+	lock.Faults = []simulate.Fault{{Kind: simulate.Lock}}
+	long := result()
+	for i := range 20 {
+		long.Timeline = append(long.Timeline, simulate.Second{At: 4 + i, Offered: 1, Sent: 1})
+	}
+	long.FaultsEnd = r.FaultsEnd
+	for _, c := range []struct {
+		name  string
+		s     simulate.Scenario
+		r     simulate.Result
+		want  string // the first chart
+		title string // of the fine one
+	}{
+		{"first, of what is over soon", small(), r, "fine", "Attempts around the end of the faults"},
+		{"with the lock's own name", lock, r, "fine", "Attempts around the unlock"},
+		{"after the load, of what takes longer", lock, long, "load0", "Attempts around the unlock"},
+		{"not at all without a lock, if it takes longer", small(), long, "load0", ""},
+	} {
+		charts := timeCharts(c.s, []Run{{"one", policy.Default(), c.r}})
+		if charts[0].ID != c.want {
+			t.Errorf("%s: %s is first, want %s", c.name, charts[0].ID, c.want)
+		}
+		title := ""
+		for _, chart := range charts {
+			if chart.ID == "fine" {
+				title = chart.Title
+				got := chart.Series[0].Points
+				if len(got) != 5 || got[0].Y != nil || *got[1].Y != 6 || *got[3].Y != 9 || got[0].X != -0.1 || got[4].X != 0.1 {
+					t.Errorf("%s: %+v, want what each play sent, and an end of the last row", c.name, got)
+				}
+			}
+		}
+		if title != c.title {
+			t.Errorf("%s: title %q, want %q", c.name, title, c.title)
+		}
+	}
+}
+
 func TestAPointOfTheSearchIsInOneSeries(t *testing.T) {
 	trial := func(name string, attempts int, success float64, missed error) simulate.Trial {
 		r := simulate.Result{Calls: 10, Attempts: attempts, Success: success}

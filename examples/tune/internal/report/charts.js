@@ -14,6 +14,7 @@
 	const digits = (x) => String(Number(x.toPrecision(3)));
 	const duration = (s) => {
 		if (s === 0) return '0';
+		if (s < 0) return '\u2212' + duration(-s);
 		if (s < 1e-3) return digits(s * 1e6) + ' µs';
 		if (s < 1) return digits(s * 1e3) + ' ms';
 		if (s < 120) return digits(s) + ' s';

@@ -151,8 +151,8 @@ func (p *page) verdict(r Report) {
 
 // numbers fills the tiles and the tables.
 func (p *page) numbers(r Report) {
-	if len(r.Runs) == 0 {
-		return
+	if !slices.ContainsFunc(r.Runs, func(run Run) bool { return run.Result.Calls > 0 }) {
+		return // there are policies only
 	}
 	for _, t := range []struct{ metric, name string }{
 		{"success", "success"}, {"amplification", "attempts for each call"}, {"p99", "99% of successes within"}, {"recovery", "recovery, at the latest after"},

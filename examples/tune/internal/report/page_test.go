@@ -68,6 +68,7 @@ func TestAReportHasTheSectionsThatItHasDataFor(t *testing.T) {
 			`<h2>Over time`, `id="chart-load0"`, `<h2>Latency`, `id="chart-schedule0"`, `<h2>Metrics`,
 			`<h2>Attempts and failures`, `<h2>Files`, `aria-label="Scenario"`, `<script`,
 		}},
+		{"a policy alone", Report{Runs: []Run{{Name: "first", Set: policy.Default()}}}, []string{`id="chart-schedule0"`, `<h2>Files`, `<script`}},
 		{"a run with breakers and a budget", Report{Runs: []Run{{"first", policy.Set{MaxAttempts: 1}, tokens}}}, []string{
 			`<h2>Over time`, `id="chart-load0"`, `id="chart-breakers"`, `id="chart-local"`, `id="chart-budget"`, `<h2>Latency`, `<h2>Metrics`,
 			`<h2>Attempts and failures`, `<h2>Files`, `<script`,

@@ -24,8 +24,15 @@ func timeCharts(s simulate.Scenario, runs []Run) []chart {
 		Y:      axis{Name: "calls that succeed", Unit: share, Max: new(1.0)},
 		Series: perRun(runs, "", "", successOf),
 	})
-	if c, ok := endChart(s, runs, x); ok {
-		charts = append(charts, c)
+	switch fine, ok := fineChart(s, runs); {
+	case ok && length <= burst:
+		charts = slices.Insert(charts, 0, fine)
+	case ok && locks(s):
+		charts = append(charts, fine)
+	default:
+		if c, ok := endChart(s, runs, x); ok {
+			charts = append(charts, c)
+		}
 	}
 	charts = append(charts, chart{
 		ID: "underway", Title: "Under way and waiting", Group: "time", X: x,
@@ -137,6 +144,53 @@ func loadCharts(runs []Run, x axis) []chart {
 	return charts
 }
 
+// burst is how many seconds a chart by the second needs to show more than a few steps.
+const burst = 10
+
+func locks(s simulate.Scenario) bool {
+	return slices.ContainsFunc(s.Faults, func(f simulate.Fault) bool { return f.Kind == simulate.Lock })
+}
+
+// fineChart is what happens around the end of the faults, in steps too short for the charts over all of the time.
+func fineChart(s simulate.Scenario, runs []Run) (chart, bool) {
+	c := chart{ID: "fine", Title: "Attempts around the end of the faults", Y: axis{Unit: number}}
+	if locks(s) {
+		c.Title = "Attempts around the unlock"
+	}
+	for i, run := range runs {
+		all := run.Result.FaultsEnd
+		if len(all) < 2 {
+			continue
+		}
+		step := all[1].At - all[0].At
+		from, to := all[0].At.Seconds(), (all[len(all)-1].At + step).Seconds()
+		c.X = axis{Name: "time from the end of the faults", Unit: duration, Step: 0.5, Min: &from, Max: &to}
+		c.Note = fmt.Sprintf("How many are sent in each %s.", short(step))
+		if run.Result.Played > 1 {
+			c.Note += fmt.Sprintf(" The average of the %d times that the scenario was played, each moved so that its faults end at 0.", run.Result.Played)
+		}
+		line := series{Name: run.Name, Color: runColors[i%len(runColors)], Steps: true, Wide: len(runs) > 1 && i == 0}
+		if len(runs) == 1 {
+			line.Name = "attempts sent"
+		}
+		for _, row := range all {
+			p := point{X: row.At.Seconds()}
+			if row.Played > 0 {
+				p.Y = new(math.Round(float64(row.Sent)/float64(row.Played)*1e4) / 1e4)
+			}
+			line.Points = append(line.Points, p)
+		}
+		line.Points = append(line.Points, point{X: to, Y: line.Points[len(line.Points)-1].Y})
+		c.Series = append(c.Series, line)
+	}
+	c.Series = used(c.Series)
+	if len(c.Series) == 0 {
+		return chart{}, false
+	}
+	c.Bands = []band{{"", *c.X.Min, 0}}
+	return c, true
+}
+
 // endChart is the load around the end of the faults, closer.
 func endChart(s simulate.Scenario, runs []Run, whole axis) (chart, bool) {
 	end := time.Duration(0)
@@ -168,11 +222,6 @@ func endChart(s simulate.Scenario, runs []Run, whole axis) (chart, bool) {
 		ID: "end", Title: "Attempts around the end of the faults", X: timeAxis(from, to),
 		Y:     axis{Name: "per second", Unit: number},
 		Marks: marks,
-	}
-	for _, f := range s.Faults {
-		if f.Kind == simulate.Lock {
-			c.Title = "Attempts around the unlock"
-		}
 	}
 	within := func(all []point) []point {
 		all = slices.DeleteFunc(all, func(p point) bool { return p.X < from || p.X >= to })
