@@ -30,7 +30,7 @@ func timeCharts(s simulate.Scenario, runs []Run) []chart {
 	case ok && locks(s):
 		charts = append(charts, fine)
 	default:
-		if c, ok := endChart(s, runs, x); ok {
+		if c, ok := endChart(runs, x); ok {
 			charts = append(charts, c)
 		}
 	}
@@ -192,7 +192,7 @@ func fineChart(s simulate.Scenario, runs []Run) (chart, bool) {
 }
 
 // endChart is the load around the end of the faults, closer.
-func endChart(s simulate.Scenario, runs []Run, whole axis) (chart, bool) {
+func endChart(runs []Run, whole axis) (chart, bool) {
 	end := time.Duration(0)
 	for _, run := range runs {
 		for _, w := range run.Result.Faults {
