@@ -125,6 +125,7 @@ func beats(a, b []float64) bool {
 // Limit returns the greatest factor between least and most by which the scenario's traffic can be multiplied, see [Scenario.Times],
 // so that the gates are met: the load from which it still recovers, for example. It halves the interval as often as steps says,
 // and takes it that more traffic never helps. It returns 0 if the gates are not met with least.
+// With an error it returns the greatest factor that it has seen to meet them.
 func (r *Runner) Limit(ctx context.Context, s Scenario, p policy.Set, gates []Gate, least, most float64, steps int) (float64, error) {
 	meets := func(factor float64) (bool, error) {
 		result, err := r.Run(ctx, s.Times(factor), p)
@@ -133,8 +134,11 @@ func (r *Runner) Limit(ctx context.Context, s Scenario, p policy.Set, gates []Ga
 	if ok, err := meets(least); err != nil || !ok {
 		return 0, err
 	}
-	if ok, err := meets(most); err != nil || ok {
-		return most, err
+	switch ok, err := meets(most); {
+	case err != nil:
+		return least, err
+	case ok:
+		return most, nil
 	}
 	for range steps {
 		middle := (least + most) / 2

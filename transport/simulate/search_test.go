@@ -112,3 +112,15 @@ func TestLimitIsTheLoadThatIsStillServed(t *testing.T) {
 		}
 	}
 }
+
+func TestLimitStoppedByAnErrorReturnsWhatIsKnownToMeetTheGates(t *testing.T) {
+	s := steady(simulate.Backend{Rate: 150, AttemptTimeout: ms(200)})
+	gates, err := simulate.ParseGates("success >= 100%")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tooMany := 1e9
+	if got, err := simulate.On(t).Limit(t.Context(), s, once, gates, 0.5, tooMany, 5); err == nil || got != 0.5 {
+		t.Errorf("got %v, %v; want 0.5 and why the greatest factor was not played", got, err)
+	}
+}

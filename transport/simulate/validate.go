@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Bounds that keep a simulation within what a machine can do.
@@ -38,6 +39,8 @@ type checker struct{ flaws []flaw }
 
 func (s Scenario) check() []flaw {
 	var c checker
+	c.line("Name", s.Name)
+	c.line("About", s.About)
 	c.within("Duration", s.Duration, time.Nanosecond, longestRun)
 	c.number("Repeat", s.Repeat, 0, mostPlays)
 	c.number("Processes", s.Processes, 0, mostPlays)
@@ -92,6 +95,13 @@ func (c *checker) rate(field string, x float64) {
 func (c *checker) share(field string, x float64) {
 	if !(x >= 0 && x <= 1) {
 		c.flaw(field, fmt.Sprint(x), "a number from 0 to 1")
+	}
+}
+
+// line checks a text that goes to terminals and reports as it is.
+func (c *checker) line(field, text string) {
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		c.flaw(field, fmt.Sprintf("%.60q", text), "text in one line, without control characters")
 	}
 }
 
@@ -167,6 +177,7 @@ var (
 )
 
 func (c *checker) traffic(owner string, t *Traffic) {
+	c.line(owner+".Name", t.Name)
 	c.time(owner+".From", t.From)
 	c.time(owner+".To", t.To)
 	if t.To > 0 && t.To <= t.From {

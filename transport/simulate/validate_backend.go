@@ -41,6 +41,7 @@ var (
 )
 
 func (c *checker) fault(owner string, f *Fault, plain bool) {
+	c.line(owner+".Name", f.Name)
 	c.time(owner+".At", f.At)
 	c.time(owner+".For", f.For)
 	if !word(c, owner+".Kind", f.Kind, Lock, Stop, Slow, Fail, Refuse, Hang, Drop, RateLimit) {

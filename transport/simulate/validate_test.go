@@ -29,6 +29,15 @@ func TestValidateNamesTheFieldItsValueAndWhatWasWanted(t *testing.T) {
 		{"negative numbers", func(s *simulate.Scenario) { s.Repeat, s.Processes = -1, -2 }, []string{
 			"Repeat is -1: want 0 to 10000", "Processes is -2: want 0 to 10000",
 		}},
+		{"names that would command a terminal", func(s *simulate.Scenario) {
+			s.Name, s.About, s.Traffic[0].Name = "a\x1b]0;b\a", "met\nnever", "\u202e"
+			s.Faults = []simulate.Fault{{Name: "\r", Kind: simulate.Stop, For: time.Second}}
+		}, []string{
+			`Name is "a\x1b]0;b\a": want text in one line, without control characters`,
+			`About is "met\nnever": want text in one line, without control characters`,
+			`Traffic[0].Name is "\u202e": want text in one line, without control characters`,
+			`Faults[0].Name is "\r": want text in one line, without control characters`,
+		}},
 		{"nobody calls", func(s *simulate.Scenario) { s.Traffic = nil }, []string{"Traffic is empty: want somebody who calls"}},
 		{"more calls than anybody can wait for", traffic(simulate.Traffic{Kind: simulate.Open, Rate: 1e6}), []string{
 			"Duration is 1m0s: want at most 10000000 calls all together, not some 60000000: less time, traffic or repetition",
