@@ -308,3 +308,19 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// A log is whatever somebody wrote: what it says is not repeated unless it is known.
+func TestKindsThatDoNotExistAndTimesThatCannotBeAreNotRepeated(t *testing.T) {
+	const line = `{"time":"2026-03-01T00:00:00Z","msg":"attempt failed, trying again","kind":"%s","attempt":1,"duration":%d}` + "\n"
+	text := fmt.Sprintf(line, `\u001b]0;token\u0007`, 5) + fmt.Sprintf(line, "timeout", math.MaxInt64) + fmt.Sprintf(line, "timeout", 1000000)
+	l, err := learn.Read(t.Context(), strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(l.Failed) != 1 || l.Failed["timeout"] == nil {
+		t.Fatalf("got %d kinds, want timeout alone", len(l.Failed))
+	}
+	if s := l.Failed["timeout"]; s.Count() != 1 || s.Quantile(0.99) != time.Millisecond {
+		t.Errorf("got %d timeouts, the longest %s; want the one that took 1ms", s.Count(), s.Quantile(0.99))
+	}
+}

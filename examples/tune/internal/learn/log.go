@@ -53,6 +53,15 @@ const (
 
 var refreshing = classify.TokenRefreshInProgress.String()
 
+// kinds are the kinds that attempts fail with.
+var kinds = func() map[string]bool {
+	all := map[string]bool{classify.Unclassified.String(): true}
+	for k := range classify.Kinds() {
+		all[k.String()] = true
+	}
+	return all
+}()
+
 // call is one whose end has not been read yet.
 type call struct {
 	method, host string
@@ -183,6 +192,9 @@ func (l *Log) drop(c *call) {
 }
 
 func (l *Log) failed(kind string, d time.Duration) {
+	if !kinds[kind] { // it would be printed, and nobody knows what it says
+		return
+	}
 	s := l.Failed[kind]
 	if s == nil {
 		if len(l.Failed) >= maxKinds {

@@ -28,9 +28,12 @@ type Series struct {
 // Count returns how many durations were met.
 func (s *Series) Count() int { return s.count }
 
+// longest is the longest duration that is believed, and that a scenario may have.
+const longest = 31 * 24 * time.Hour
+
 // add adds a duration. One that is not positive says nothing, since nothing takes no time.
 func (s *Series) add(d time.Duration) {
-	if d <= 0 {
+	if d <= 0 || d > longest {
 		return
 	}
 	s.count++
