@@ -29,21 +29,34 @@ func Parse(text string) (Axis, error) {
 	if !ok || path == "" || values == "" {
 		return Axis{}, fmt.Errorf("%q: want a setting and its values, such as profiles.timeout.retries=1,2,3", text)
 	}
+	a := Axis{Path: path}
 	if strings.Contains(values, "..") {
 		list, err := span(values)
 		if err != nil {
 			return Axis{}, fmt.Errorf("%s is %q: %w", path, values, err)
 		}
-		return Axis{path, list}, nil
+		a.Values = list
+		return a, a.distinct(values)
 	}
-	a := Axis{Path: path}
 	for value := range strings.SplitSeq(values, ",") {
 		if value = strings.TrimSpace(value); value == "" {
 			return Axis{}, fmt.Errorf("%s is %q: there is an empty value in it", path, values)
 		}
 		a.Values = append(a.Values, value)
 	}
-	return a, nil
+	return a, a.distinct(values)
+}
+
+// distinct refuses a value that is there twice; those of a range are when they are closer than they are written.
+func (a Axis) distinct(text string) error {
+	seen := make(map[string]bool)
+	for _, value := range a.Values {
+		if seen[value] {
+			return fmt.Errorf("%s is %q: %s is in it twice", a.Path, text, value)
+		}
+		seen[value] = true
+	}
+	return nil
 }
 
 var errRange = errors.New("want a range such as 2s..10s:5 or 0.1..0.5:5, from the least to the greatest value, and how many")

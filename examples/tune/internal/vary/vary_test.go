@@ -39,6 +39,8 @@ func TestParse(t *testing.T) {
 		{"a=NaN..2:3", nil},
 		{"a=0..Inf:3", nil},
 		{"a=..:3", nil},
+		{"a=1s,2s,1s", nil},
+		{"a=0.0000001..0.0000002:3", nil},
 	} {
 		got, err := vary.Parse(tt.text)
 		if (err == nil) != (tt.want != nil) || !slices.Equal(got.Values, tt.want) {
