@@ -8,6 +8,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -35,28 +36,43 @@ var errMissed = errors.New("missed")
 
 // Run runs the command that the arguments name, and returns the exit code. It ends early, with what is known by then, if ctx ends.
 func (p Program) Run(ctx context.Context, args []string) int {
+	out := &output{Writer: p.Stdout}
+	p.Stdout = out
 	root := p.command()
 	root.SetArgs(args)
 	root.SetIn(p.Stdin)
 	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
 	err := root.ExecuteContext(ctx)
+	if out.err != nil && (err == nil || errors.Is(err, errMissed)) { // nobody has seen the result
+		err = out.err
+	}
 	switch {
 	case err == nil:
 		return codeDone
-	case ctx.Err() != nil:
-		fmt.Fprintln(p.Stderr, "tune: interrupted:", told(err))
-		return codeInterrupted
-	case errors.Is(err, errMissed):
+	case errors.Is(err, errMissed): // even if ctx has ended since
 		return codeMissed
+	case ctx.Err() != nil:
+		fmt.Fprintln(p.Stderr, "tune: interrupted:", printable(told(err)))
+		return codeInterrupted
 	}
 	for line := range strings.SplitSeq(strings.TrimSpace(err.Error()), "\n") {
 		if !placed.MatchString(line) { // others go as they are, for editors and CI to find the place
 			line = "tune: " + told(errors.New(line))
 		}
-		fmt.Fprintln(p.Stderr, line)
+		fmt.Fprintln(p.Stderr, printable(line))
 	}
 	return codeBad
+}
+
+// printable returns a text without what a terminal obeys: names of files and of breakers are whatever somebody wrote.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
 }
 
 // placed matches a message that begins with a place in a file, as compilers write it.

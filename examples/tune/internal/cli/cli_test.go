@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -332,4 +333,34 @@ func TestAnInterruptedRunSaysHowFarItCame(t *testing.T) {
 	if got.code != 130 || got.stdout != "" || !strings.HasPrefix(got.stderr, "tune: interrupted: small at ") {
 		t.Errorf("code %d, output %q, complaints %q", got.code, got.stdout, got.stderr)
 	}
+}
+
+// full is a file on a disk that is full.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+func TestAResultThatCannotBeWrittenIsAFailure(t *testing.T) {
+	for _, args := range [][]string{
+		{"metrics"}, {"run", "default", "testdata/small.yaml"}, {"run", "default", "testdata/small.yaml", "--gate", "success >= 100%", "--gate", "attempts <= 1"},
+		{"search", "default", "testdata/small.yaml", "--vary", "budget.min=3"},
+	} {
+		var stderr bytes.Buffer
+		code := cli.Program{Runner: simulate.On(t), Stdin: strings.NewReader(""), Stdout: full{}, Stderr: &stderr}.Run(t.Context(), args)
+		if code != 2 {
+			t.Errorf("%q: got code %d, want 2", args, code)
+		}
+		contains(t, "standard error", stderr.String(), "tune: no space left")
+	}
+}
+
+func TestErrorsDoNotCommandTheTerminal(t *testing.T) {
+	policy := file(t, "policy.yaml", `breakers:
+  - {name: "\e]0;evil\a", kinds: [timeout], failures: 3, open: 1s, max_open: 1s, probes: 1, window: 4}
+`)
+	got := drive(t, "search", policy, "testdata/small.yaml", "--vary", "breakers.outage.open=1s")
+	if got.code != 2 || strings.ContainsAny(got.stderr, "\x1b\a") {
+		t.Errorf("got code %d and %q; want 2 and nothing that a terminal obeys", got.code, got.stderr)
+	}
+	contains(t, "standard error", got.stderr, "evil")
 }

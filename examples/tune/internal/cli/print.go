@@ -55,8 +55,26 @@ func (p Program) printJSON(v any) error {
 	return e.Encode(v)
 }
 
+// output is standard output, and the first error of writing to it.
+type output struct {
+	io.Writer
+
+	err error
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	n, err := o.Writer.Write(b)
+	if o.err == nil {
+		o.err = err
+	}
+	return n, err
+}
+
 // terminal returns the width of the terminal that w is, and 0 if it is none.
 func terminal(w io.Writer) int {
+	if o, ok := w.(*output); ok {
+		w = o.Writer
+	}
 	f, ok := w.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return 0
