@@ -36,7 +36,7 @@ func Parse(text string) (Axis, error) {
 			return Axis{}, fmt.Errorf("%s is %q: %w", path, values, err)
 		}
 		a.Values = list
-		return a, a.distinct(values)
+		return a.distinct(values)
 	}
 	for value := range strings.SplitSeq(values, ",") {
 		if value = strings.TrimSpace(value); value == "" {
@@ -44,19 +44,19 @@ func Parse(text string) (Axis, error) {
 		}
 		a.Values = append(a.Values, value)
 	}
-	return a, a.distinct(values)
+	return a.distinct(values)
 }
 
-// distinct refuses a value that is there twice; those of a range are when they are closer than they are written.
-func (a Axis) distinct(text string) error {
+// distinct returns the axis, unless a value is there twice; those of a range are when they are closer than they are written.
+func (a Axis) distinct(text string) (Axis, error) {
 	seen := make(map[string]bool)
 	for _, value := range a.Values {
 		if seen[value] {
-			return fmt.Errorf("%s is %q: %s is in it twice", a.Path, text, value)
+			return Axis{}, fmt.Errorf("%s is %q: %s is in it twice", a.Path, text, value)
 		}
 		seen[value] = true
 	}
-	return nil
+	return a, nil
 }
 
 var errRange = errors.New("want a range such as 2s..10s:5 or 0.1..0.5:5, from the least to the greatest value, and how many")
