@@ -1,13 +1,18 @@
 package simulate
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"math"
+	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/steadytrip/steadytrip/policy"
+	"github.com/steadytrip/steadytrip/transport"
 )
 
 func TestClientsThatWaitForNothingAreStopped(t *testing.T) {
@@ -22,6 +27,32 @@ func TestClientsThatWaitForNothingAreStopped(t *testing.T) {
 	}
 	if n := len(w.calls); n > 1010 {
 		t.Errorf("%d calls, want about a thousand", n)
+	}
+}
+
+func TestASecondWithMillionsOfCallsIsInterrupted(t *testing.T) {
+	p, err := policy.New(policy.Set{MaxAttempts: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var sent atomic.Int64
+	r := On(t)
+	r.Configure = func(c *transport.Config) {
+		c.PerAttempt = append(c.PerAttempt, func(next http.RoundTripper) http.RoundTripper {
+			return roundTripper(func(req *http.Request) (*http.Response, error) {
+				if sent.Add(1) == 1000 {
+					cancel()
+				}
+				return next.RoundTrip(req)
+			})
+		})
+	}
+	s := Scenario{Duration: time.Second, Traffic: []Traffic{{Kind: Closed, Clients: 2}}}
+	w, err := r.play(ctx, s, p, 0, 10_000)
+	if !errors.Is(err, context.Canceled) || len(w.calls) > 1100 {
+		t.Errorf("%d calls, %v; want the end soon after the thousandth", len(w.calls), err)
 	}
 }
 

@@ -20,6 +20,9 @@ import (
 // maxSize is how long a file may be.
 const maxSize = 4 << 20
 
+// mostFlaws is how many faults of a file are told: who has made more has probably made one, many times.
+const mostFlaws = 100
+
 // Load returns the scenario that the file at path describes, see [Parse].
 func Load(path string) (Scenario, error) {
 	f, err := os.Open(path)
@@ -38,8 +41,8 @@ func Load(path string) (Scenario, error) {
 // the names of the JSON tags, durations have units ("250ms", "1h30m"), and a [Delay] without a 99th percentile may be a duration.
 //
 // Nothing is guessed: a field that does not exist, one given twice, a value of the wrong type and whatever [Scenario.Validate]
-// finds is refused, with its place: "storm.yaml:7:5: traffic[0].rate is -1: want ...". The error has a line for each, in the order
-// of the file. Aliases, anchors and tags are refused too. It does not panic, whatever the text is.
+// finds is refused, with its place: "storm.yaml:7:5: traffic[0].rate is -1: want ...". The error has a line for each of the first
+// hundred, in the order of the file. Aliases, anchors and tags are refused too. It does not panic, whatever the text is.
 func Parse(name string, data []byte) (Scenario, error) {
 	root, err := parseNode(name, data)
 	if err != nil {
@@ -57,7 +60,11 @@ func Parse(name string, data []byte) (Scenario, error) {
 		return cmp.Or(cmp.Compare(a.line, b.line), cmp.Compare(a.column, b.column))
 	})
 	var faults []error
-	for _, f := range r.flaws {
+	for i, f := range r.flaws {
+		if i == mostFlaws {
+			faults = append(faults, fmt.Errorf("simulate: and %d more faults", len(r.flaws)-i))
+			break
+		}
 		what := fileName(f.field)
 		if what == "" {
 			what = "the file"

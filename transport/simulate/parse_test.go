@@ -2,6 +2,7 @@ package simulate_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -98,6 +99,18 @@ func TestLoadReadsAFile(t *testing.T) {
 	}
 	if _, err := simulate.Load(long); err == nil || !strings.Contains(err.Error(), "longer than 4 MiB") {
 		t.Errorf("got %v, want that it is too long", err)
+	}
+}
+
+func TestOfManyFaultsTheFirstHundredAreTold(t *testing.T) {
+	var text strings.Builder
+	for i := range 150 {
+		fmt.Fprintf(&text, "k%d: 1\n", i)
+	}
+	_, err := simulate.Parse("s.yaml", []byte(text.String()))
+	lines := strings.Split(err.Error(), "\n")
+	if got, want := lines[len(lines)-1], "simulate: and 52 more faults"; len(lines) != 101 || got != want { // no duration, no traffic
+		t.Errorf("got %d lines, the last %q; want 101 and %q", len(lines), got, want)
 	}
 }
 

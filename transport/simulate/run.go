@@ -88,7 +88,7 @@ func (r *Runner) play(ctx context.Context, s Scenario, p *policy.Policy, i, most
 		if w, err = newWorld(s, i, p, r.Configure); err != nil {
 			return
 		}
-		w.most = most
+		w.most, w.ended = most, ctx.Err
 		w.watch = func(p Progress) error {
 			if r.Progress != nil {
 				r.Progress(p)

@@ -29,6 +29,7 @@ type world struct {
 	backend   *backend
 	processes []process
 	watch     func(Progress) error // nil: nobody is told
+	ended     func() error         // why nobody wants to know any more; nil: somebody does
 
 	callers sync.WaitGroup
 	mu      sync.Mutex
