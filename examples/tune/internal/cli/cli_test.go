@@ -364,3 +364,16 @@ func TestErrorsDoNotCommandTheTerminal(t *testing.T) {
 	}
 	contains(t, "standard error", got.stderr, "evil")
 }
+
+func TestAFileOfGatesThatDemandsNothingIsAMistake(t *testing.T) {
+	for text, want := range map[string]string{
+		"# success >= 99%\n":                    "there is no demand in it",
+		strings.Repeat("success >= 1%\n", 5000): "want a file of 65536 bytes at most",
+	} {
+		got := drive(t, "run", "default", "testdata/small.yaml", "--gates", file(t, "ours.gates", text))
+		if got.code != 2 {
+			t.Errorf("%.20q: got code %d, want 2", text, got.code)
+		}
+		contains(t, "standard error", got.stderr, want)
+	}
+}

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"strings"
@@ -31,10 +32,8 @@ func (g *gates) read() ([]simulate.Gate, error) {
 		faults []error
 	)
 	if g.file != "" {
-		data, err := os.ReadFile(g.file)
-		if err == nil {
-			all, err = simulate.ParseGates(string(data))
-		}
+		var err error
+		all, err = readGates(g.file)
 		if err != nil {
 			faults = append(faults, named("--gates "+g.file, err))
 		}
@@ -48,6 +47,30 @@ func (g *gates) read() ([]simulate.Gate, error) {
 		all = append(all, gate)
 	}
 	return all, errors.Join(faults...)
+}
+
+// longestGates is how many bytes a file of demands may have.
+const longestGates = 1 << 16
+
+// readGates reads a file of demands. One without any would be met by everything.
+func readGates(name string) ([]simulate.Gate, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	data, err := io.ReadAll(io.LimitReader(f, longestGates+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(data) > longestGates:
+		return nil, fmt.Errorf("want a file of %d bytes at most", longestGates)
+	}
+	all, err := simulate.ParseGates(string(data))
+	if err == nil && len(all) == 0 {
+		err = errors.New("there is no demand in it: want one such as success >= 99.9%")
+	}
+	return all, err
 }
 
 // named puts a name before each line of an error.
