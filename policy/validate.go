@@ -7,7 +7,9 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/steadytrip/steadytrip/classify"
 )
@@ -117,6 +119,8 @@ func (c *check) breakers(all []Breaker) {
 		switch first := slices.IndexFunc(all, func(other Breaker) bool { return other.Name == b.Name }); {
 		case b.Name == "":
 			c.fault(field+".Name", "empty", `a name of its own, such as "outage"`)
+		case strings.ContainsFunc(b.Name, func(r rune) bool { return !unicode.IsPrint(r) }):
+			c.fault(field+".Name", strconv.Quote(b.Name), "characters that can be printed: it stands in logs, metrics and pages")
 		case first < i:
 			c.fault(field+".Name", strconv.Quote(b.Name), fmt.Sprintf("a name of its own; Breakers[%d] has it", first))
 		}

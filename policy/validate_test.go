@@ -148,6 +148,9 @@ func TestValidateRefuses(t *testing.T) {
 			"policy: Breakers[2].Window is -1: want 0 (no bound) to 10000",
 			"policy: Breakers[2].Hold is -1s: want 0s or more",
 		}},
+		{"a breaker whose name would command a terminal", breaker(func(b *policy.Breaker) { b.Name = "\x1b[31m" }), []string{
+			`policy: Breakers[0].Name is "\x1b[31m": want characters that can be printed: it stands in logs, metrics and pages`,
+		}},
 		{"a gate that cannot work", func() policy.Set {
 			s := policy.Default()
 			s.Gate.Window, s.Gate.Probe.MaxElapsed, s.Gate.Probe.Initial = 0, 0, 0
