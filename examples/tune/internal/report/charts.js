@@ -66,7 +66,7 @@
 		interval: a.step ? a.step * (narrow ? 2 : 1) : undefined,
 		axisLabel: {color: colors.soft, hideOverlap: true, formatter: write[a.unit], showMaxLabel: a.step ? false : undefined},
 		nameTextStyle: {color: colors.soft},
-		axisLine: {show: true, lineStyle: {color: colors.line}},
+		axisLine: {show: true, onZero: false, lineStyle: {color: colors.line}},
 		axisTick: {show: true, lineStyle: {color: colors.line}},
 		splitLine: {lineStyle: {color: colors.line, opacity: 0.6}},
 		minorTick: {show: !!a.log}, minorSplitLine: {show: false},

@@ -153,7 +153,7 @@ func locks(s simulate.Scenario) bool {
 
 // fineChart is what happens around the end of the faults, in steps too short for the charts over all of the time.
 func fineChart(s simulate.Scenario, runs []Run) (chart, bool) {
-	c := chart{ID: "fine", Title: "Attempts around the end of the faults", Y: axis{Unit: number}}
+	c := chart{ID: "fine", Title: "Attempts around the end of the faults", Y: axis{Name: "attempts", Unit: number}}
 	if locks(s) {
 		c.Title = "Attempts around the unlock"
 	}
