@@ -33,25 +33,34 @@ func holdToWhatItShows(t *testing.T, program, document string, commands int) {
 			continue
 		}
 		shown++
-		var stdout, stderr bytes.Buffer
-		cmd := exec.CommandContext(t.Context(), program, words(command)...)
-		cmd.Stdout, cmd.Stderr = &stdout, &stderr
-		_ = ended(t, cmd.Run()) // what it complains of is part of what is shown
-		rest := stdout.String() + stderr.String()
-		if strings.HasPrefix(command, "learn") {
-			rest = stderr.String() + stdout.String()
-		}
-		for part := range strings.SplitSeq(output, "...\n") {
-			_, after, found := strings.Cut(rest, part)
-			if !found {
-				t.Errorf("tune %s\n%s\nhas no\n%s", command, rest, part)
-				break
-			}
-			rest = after
-		}
+		t.Run(command, func(t *testing.T) {
+			t.Parallel()
+			holdToOutput(t, program, command, output)
+		})
 	}
 	if shown != commands {
 		t.Errorf("%d commands are shown, want %d", shown, commands)
+	}
+}
+
+// holdToOutput runs a command and compares what it prints.
+func holdToOutput(t *testing.T, program, command, output string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), program, words(command)...)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	_ = ended(t, cmd.Run()) // what it complains of is part of what is shown
+	rest := stdout.String() + stderr.String()
+	if strings.HasPrefix(command, "learn") {
+		rest = stderr.String() + stdout.String()
+	}
+	for part := range strings.SplitSeq(output, "...\n") {
+		_, after, found := strings.Cut(rest, part)
+		if !found {
+			t.Errorf("tune %s\n%s\nhas no\n%s", command, rest, part)
+			break
+		}
+		rest = after
 	}
 }
 
