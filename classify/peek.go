@@ -102,7 +102,11 @@ var (
 // mayHoldCode reports whether an error body is worth a look: streams, messages in parts and media are not.
 // What the type says beyond that is not believed; the first bytes tell.
 func mayHoldCode(h http.Header) bool {
-	media, _, _ := strings.Cut(strings.ToLower(fieldValue(h, "Content-Type")), ";")
+	media := fieldValue(h, "Content-Type")
+	if media == "application/json" { // as most are
+		return true
+	}
+	media, _, _ = strings.Cut(strings.ToLower(media), ";")
 	for _, not := range [...]string{"stream", "ndjson", "jsonl", "json-seq", "grpc", "multipart/", "image/", "audio/", "video/"} {
 		if strings.Contains(media, not) && media != "application/octet-stream" {
 			return false

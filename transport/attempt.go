@@ -18,7 +18,11 @@ type attempt struct {
 	resp    *http.Response
 	err     error
 	start   time.Time
+	took    time.Duration
 }
+
+// end is when the attempt ended.
+func (a *attempt) end() time.Time { return a.start.Add(a.took) }
 
 func (a *attempt) send(next http.RoundTripper, req *http.Request) {
 	a.req, a.watched = watch(req)

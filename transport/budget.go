@@ -102,8 +102,8 @@ func (bs *budgets) settle(req *http.Request, v classify.Verdict, start time.Dura
 	}
 }
 
-// spend pays for a retry and reports whether the budget reaches.
-func (bs *budgets) spend(req *http.Request, cost float64) bool {
+// spend pays for a retry at now, since the epoch, and reports whether the budget reaches.
+func (bs *budgets) spend(req *http.Request, cost float64, now time.Duration) bool {
 	if cost <= 0 {
 		return true
 	}
@@ -112,7 +112,7 @@ func (bs *budgets) spend(req *http.Request, cost float64) bool {
 		return true
 	}
 	defer b.mu.Unlock()
-	return b.b.Spend(cost, bs.now())
+	return b.b.Spend(cost, now)
 }
 
 // refund takes back the payment for a retry that was not sent.

@@ -131,7 +131,7 @@ func TestGateThatIsForgottenMeanwhileIsMadeAgain(t *testing.T) {
 		var sources atomic.Int32
 		set.Gate.Probe.BackOff = func() policy.BackOff {
 			if sources.Add(1) == 1 {
-				return sleepy{sleep: ms(50), pause: ms(100)}
+				return sleepy{sleep: ms(50), pause: ms(150)} // which begins with the end of the attempt
 			}
 			return sleepy{pause: ms(20)}
 		}

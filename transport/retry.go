@@ -113,6 +113,7 @@ func (c *call) run(a attempt) (*http.Response, error) {
 	}()
 	plan := c.rules.policy.Plan()
 	for {
+		a.took = time.Since(a.start)
 		verdict := a.verdict()
 		if a.err != nil {
 			a.discard() // an answer beside an error is none
@@ -120,16 +121,15 @@ func (c *call) run(a attempt) (*http.Response, error) {
 		if !errors.Is(a.err, ErrOpen) { // a refusal is no traffic
 			c.shared.budgets.settle(c.req, verdict, a.start.Sub(c.shared.budgets.epoch))
 		}
-		c.trail.add(Record{Status: statusOf(a.resp), Err: a.err, Verdict: verdict, Duration: time.Since(a.start)})
+		c.trail.add(Record{Status: statusOf(a.resp), Err: a.err, Verdict: verdict, Duration: a.took})
 		gated := c.report(verdict, a)
 		if name := policyOf(verdict); name != "" {
 			c.policy = name
 		}
 		decision := c.decide(plan, verdict, a, gated)
-		decided := time.Now()
 		if decision.Retry() {
-			c.join(gated, decision, decided.Sub(a.start))
-			decision, body = c.prepare(decision)
+			c.join(gated, decision, a.took)
+			decision, body = c.prepare(decision, a.end())
 		}
 		if !decision.Retry() {
 			c.leave()
@@ -143,7 +143,7 @@ func (c *call) run(a attempt) (*http.Response, error) {
 			}
 			return resp, err
 		}
-		if why, err := c.wait(&a, verdict, decision, decided); why != policy.Retrying {
+		if why, err := c.wait(&a, verdict, decision); why != policy.Retrying {
 			c.refund()
 			if body != nil {
 				_ = body.Close()
@@ -197,9 +197,11 @@ func (c *call) refund() {
 	c.paid = 0
 }
 
-// decide asks the plan, with the facts of this moment.
+// decide asks the plan, with the facts of the moment that the attempt ended.
 func (c *call) decide(plan *policy.Plan, v classify.Verdict, a attempt, gated bool) policy.Decision {
 	switch {
+	case a.err == nil && !v.Kind.Failure():
+		return policy.Decision{Reason: policy.Succeeded}
 	case errors.Is(a.err, ErrOpen):
 		return policy.Decision{Reason: policy.Refused}
 	case errors.Is(a.err, ErrGated):
@@ -211,28 +213,26 @@ func (c *call) decide(plan *policy.Plan, v classify.Verdict, a attempt, gated bo
 	_, nested := trailOf(a.resp, a.err)
 	f := policy.Facts{
 		Attempts:  c.trail.Attempts,
-		Elapsed:   time.Since(c.start),
+		Elapsed:   a.end().Sub(c.start),
 		Done:      Ended(c.req) != nil,
 		Replay:    policy.ReplayOf(c.req),
 		Forbidden: marked(ctx, markNoRetry),
 		Nested:    nested,
 		Gated:     gated,
 		Queued:    c.queued,
-		Took:      max(time.Since(a.start), quickest),
-	}
-	if v.Kind.Failure() {
-		f.Random = dice.Float64(ctx)
+		Took:      max(a.took, quickest),
+		Random:    dice.Float64(ctx),
 	}
 	f.Replay.Idempotent = f.Replay.Idempotent || marked(ctx, markIdempotent)
 	if deadline, ok := ctx.Deadline(); ok {
-		f.Deadline, f.Remaining = true, time.Until(deadline)
+		f.Deadline, f.Remaining = true, deadline.Sub(a.end())
 	}
 	return plan.Next(v, f)
 }
 
 // prepare takes what a retry needs: a fresh body and its cost. If either is not to be had, there is no retry.
-func (c *call) prepare(d policy.Decision) (policy.Decision, io.ReadCloser) {
-	if !c.shared.budgets.spend(c.req, d.Cost) {
+func (c *call) prepare(d policy.Decision, now time.Time) (policy.Decision, io.ReadCloser) {
+	if !c.shared.budgets.spend(c.req, d.Cost, now.Sub(c.shared.budgets.epoch)) {
 		return policy.Decision{Reason: policy.BudgetSpent, Profile: d.Profile}, nil
 	}
 	c.paid = d.Cost
@@ -249,16 +249,16 @@ func (c *call) prepare(d policy.Decision) (policy.Decision, io.ReadCloser) {
 // In the latter case it returns the typed error, with the context's cause reachable.
 func (c *call) pause(begin time.Time, d time.Duration) error {
 	ctx := c.req.Context()
-	switch left := time.Until(begin.Add(d)); {
+	switch passed := time.Since(begin); {
 	case d <= 0:
-	case left <= 0: // it took as long to get here
-		c.trail.Waited += time.Since(begin)
+	case passed >= d: // it took as long to get here
+		c.trail.Waited += passed
 	//lint:ignore SA1019 http.Client.Timeout sets it
 	case ctx.Done() == nil && c.req.Cancel == nil: // nobody can end it
-		time.Sleep(left) //nolint:forbidigo // its context never ends
+		time.Sleep(d - passed) //nolint:forbidigo // its context never ends
 		c.trail.Waited += time.Since(begin)
 	default:
-		timer := time.NewTimer(left)
+		timer := time.NewTimer(d - passed)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
@@ -309,7 +309,7 @@ func (c *call) tellAttempt(a attempt, v classify.Verdict, d policy.Decision) {
 	}
 	c.hooks.Attempt(c.req.Context(), AttemptInfo{
 		Request: a.req, Attempt: c.trail.Attempts, Status: statusOf(a.resp), Err: a.err,
-		Verdict: v, Duration: time.Since(a.start), Decision: d,
+		Verdict: v, Duration: a.took, Decision: d,
 	})
 }
 
