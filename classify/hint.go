@@ -21,8 +21,10 @@ const maxHint = 100 * 365 * 24 * time.Hour
 // a number too large to be a pause reads as a hundred years, so that it stops a retry rather than hurry it.
 func RetryAfter(h http.Header, now time.Time) (time.Duration, bool) {
 	for _, name := range [...]string{"Retry-After-Ms", "X-Ms-Retry-After-Ms"} {
-		if d, ok := pause(roundedUp(fieldValue(h, name)), time.Millisecond); ok {
-			return d, true
+		if value := fieldValue(h, name); value != "" {
+			if d, ok := pause(roundedUp(value), time.Millisecond); ok {
+				return d, true
+			}
 		}
 	}
 	value := fieldValue(h, "Retry-After")
@@ -69,8 +71,11 @@ func pause(digits string, unit time.Duration) (time.Duration, bool) {
 // What is no such number comes back as it is.
 func roundedUp(number string) string {
 	whole, fraction, found := strings.Cut(number, ".")
+	if !found {
+		return number
+	}
 	n, ok := wholeNumber(whole)
-	if _, digits := wholeNumber(fraction); !found || !ok || !digits {
+	if _, digits := wholeNumber(fraction); !ok || !digits {
 		return number
 	}
 	if n == 1<<63-1 || strings.Trim(fraction, "0") == "" {

@@ -17,6 +17,7 @@ type attempt struct {
 	watched *watched // nil if there is nothing to watch
 	resp    *http.Response
 	err     error
+	verdict classify.Verdict // once it is judged
 	start   time.Time
 	took    time.Duration
 }
@@ -49,14 +50,16 @@ func (a *attempt) discard() {
 	}
 }
 
-// verdict is what came back with the attempt. A body that may have failed by itself, and was read, proves nothing about the
-// request: its error looks as the transport's own would.
-func (a *attempt) verdict() classify.Verdict {
-	v := verdictOf(a.req, a.resp, a.err)
-	if a.err != nil && a.watched != nil && a.watched.began.Load() {
-		v.Unprocessed = false
+// judge takes the verdict that came back with the attempt. A body that may have failed by itself, and was read, proves nothing about
+// the request: its error looks as the transport's own would.
+func (a *attempt) judge() {
+	if a.verdict.Kind != classify.Unclassified {
+		return
 	}
-	return v
+	a.verdict = verdictOf(a.req, a.resp, a.err)
+	if a.err != nil && a.watched != nil && a.watched.began.Load() {
+		a.verdict.Unprocessed = false
+	}
 }
 
 // verdictOf is the verdict that came back with an answer or an error. What no classifier inside has judged

@@ -43,23 +43,13 @@ func (bs *budgets) idle(b *bucket) bool {
 
 func (bs *budgets) now() time.Duration { return time.Since(bs.epoch) }
 
-// lock returns the bucket that a request belongs to, locked and by the rule in force; nil if there is no budget.
-func (bs *budgets) lock(req *http.Request) *bucket {
+// of returns the bucket that a request belongs to; nil if there is no budget. Other spellings of a host find its bucket under a
+// key of their own, so that looking it up allocates nothing.
+func (bs *budgets) of(req *http.Request) *bucket {
 	rule := bs.rule.Load()
 	if !rule.Enabled() {
 		return nil
 	}
-	b := bs.of(req, rule)
-	b.mu.Lock()
-	if rule = bs.rule.Load(); rule.Enabled() { // as it is under the lock, so that a bucket changes once
-		b.b.SetBudget(*rule)
-	}
-	return b
-}
-
-// of returns the bucket that a request belongs to. Other spellings of a host find its bucket under a key of their own,
-// so that looking it up allocates nothing.
-func (bs *budgets) of(req *http.Request, rule *policy.Budget) *bucket {
 	exact, own := bs.keys.own(req)
 	if !own {
 		exact = exactHostKey(req)
@@ -82,16 +72,21 @@ func (bs *budgets) of(req *http.Request, rule *policy.Budget) *bucket {
 	return b
 }
 
-// settle counts an attempt that began at start, since the epoch. Whatever shows that the server is well earns: an answer that says
-// no to this request does, one that asks for a later try does not. What the caller ended counts for nothing.
-func (bs *budgets) settle(req *http.Request, v classify.Verdict, start time.Duration) {
-	if v.Kind == classify.Canceled || v.Kind == classify.Deadline {
-		return
+// lock locks a bucket, by the rule in force.
+func (bs *budgets) lock(b *bucket) {
+	b.mu.Lock()
+	if rule := bs.rule.Load(); rule.Enabled() { // as it is under the lock, so that a bucket changes once
+		b.b.SetBudget(*rule)
 	}
-	b := bs.lock(req)
+}
+
+// settle counts an attempt that began at start, since the epoch. Whatever shows that the server is well earns: an answer that says
+// no to this request does, one that asks for a later try does not.
+func (bs *budgets) settle(b *bucket, v classify.Verdict, start time.Duration) {
 	if b == nil {
 		return
 	}
+	bs.lock(b)
 	defer b.mu.Unlock()
 	b.last = max(b.last, start)
 	switch a := v.Action(); {
@@ -103,25 +98,21 @@ func (bs *budgets) settle(req *http.Request, v classify.Verdict, start time.Dura
 }
 
 // spend pays for a retry at now, since the epoch, and reports whether the budget reaches.
-func (bs *budgets) spend(req *http.Request, cost float64, now time.Duration) bool {
-	if cost <= 0 {
-		return true
-	}
-	b := bs.lock(req)
+func (bs *budgets) spend(b *bucket, cost float64, now time.Duration) bool {
 	if b == nil {
 		return true
 	}
+	bs.lock(b)
 	defer b.mu.Unlock()
 	return b.b.Spend(cost, now)
 }
 
 // refund takes back the payment for a retry that was not sent.
-func (bs *budgets) refund(req *http.Request, cost float64) {
-	if cost <= 0 {
+func (bs *budgets) refund(b *bucket, cost float64) {
+	if b == nil {
 		return
 	}
-	if b := bs.lock(req); b != nil {
-		defer b.mu.Unlock()
-		b.b.Refund(cost)
-	}
+	bs.lock(b)
+	defer b.mu.Unlock()
+	b.b.Refund(cost)
 }

@@ -60,14 +60,14 @@ func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 	var a attempt
 	a.send(r.next, req)
 	if a.err == nil && a.watched == nil && r.hooks.Attempt == nil && r.hooks.Call == nil {
-		if v := verdictOf(req, a.resp, nil); !v.Kind.Failure() {
+		if a.judge(); !a.verdict.Kind.Failure() {
 			over := false
 			defer func() {
 				if !over { // the user's key function panicked
 					a.discard()
 				}
 			}()
-			budgets.settle(req, v, start)
+			budgets.settle(budgets.of(req), a.verdict, start)
 			over = true
 			return a.resp, nil
 		}
@@ -89,6 +89,7 @@ type call struct {
 	start  time.Time
 	trail  draft
 	sent   *attemptContext // of the last attempt; nil if that was sent as it came
+	bucket *bucket         // see budget
 	paid   float64         // for the attempt that is about to be made
 	seat   *seat           // at the gate of the grant; nil if the call has none
 	queued bool            // it waited there before its first attempt
@@ -114,13 +115,12 @@ func (c *call) run(a attempt) (*http.Response, error) {
 	plan := c.rules.policy.Plan()
 	for {
 		a.took = time.Since(a.start)
-		verdict := a.verdict()
+		a.judge()
+		verdict := a.verdict
 		if a.err != nil {
 			a.discard() // an answer beside an error is none
 		}
-		if !errors.Is(a.err, ErrOpen) { // a refusal is no traffic
-			c.shared.budgets.settle(c.req, verdict, a.start.Sub(c.shared.budgets.epoch))
-		}
+		c.settle(a)
 		c.trail.add(Record{Status: statusOf(a.resp), Err: a.err, Verdict: verdict, Duration: a.took})
 		gated := c.report(verdict, a)
 		if name := policyOf(verdict); name != "" {
@@ -191,10 +191,37 @@ func (c *call) end(resp *http.Response, err error, v classify.Verdict, reason po
 // brief is longer than a refusal takes that a breaker has not held first.
 const brief = time.Millisecond
 
+// budget is the bucket of the call's key; nil if there is no budget.
+func (c *call) budget() *bucket {
+	if c.bucket == nil {
+		c.bucket = c.shared.budgets.of(c.req)
+	}
+	return c.bucket
+}
+
+// settle tells the budget of an attempt. A refusal is no traffic, and what the caller ended counts for nothing.
+func (c *call) settle(a attempt) {
+	if errors.Is(a.err, ErrOpen) || a.verdict.Kind == classify.Canceled || a.verdict.Kind == classify.Deadline {
+		return
+	}
+	c.shared.budgets.settle(c.budget(), a.verdict, a.start.Sub(c.shared.budgets.epoch))
+}
+
+// spend pays for the next attempt at now, and reports whether the budget reaches.
+func (c *call) spend(cost float64, now time.Time) bool {
+	if cost > 0 && !c.shared.budgets.spend(c.budget(), cost, now.Sub(c.shared.budgets.epoch)) {
+		return false
+	}
+	c.paid = cost
+	return true
+}
+
 // refund takes back what was paid for an attempt that is not made.
 func (c *call) refund() {
-	c.shared.budgets.refund(c.req, c.paid)
-	c.paid = 0
+	if c.paid > 0 {
+		c.shared.budgets.refund(c.bucket, c.paid)
+		c.paid = 0
+	}
 }
 
 // decide asks the plan, with the facts of the moment that the attempt ended.
@@ -232,10 +259,9 @@ func (c *call) decide(plan *policy.Plan, v classify.Verdict, a attempt, gated bo
 
 // prepare takes what a retry needs: a fresh body and its cost. If either is not to be had, there is no retry.
 func (c *call) prepare(d policy.Decision, now time.Time) (policy.Decision, io.ReadCloser) {
-	if !c.shared.budgets.spend(c.req, d.Cost, now.Sub(c.shared.budgets.epoch)) {
+	if !c.spend(d.Cost, now) {
 		return policy.Decision{Reason: policy.BudgetSpent, Profile: d.Profile}, nil
 	}
-	c.paid = d.Cost
 	body, err := freshBody(c.req)
 	if err != nil {
 		c.refund()
