@@ -81,8 +81,8 @@ func (b *breaking) RoundTrip(req *http.Request) (*http.Response, error) {
 // guarded sends a request while some key is in trouble, if the circuits of its own keys let it through. What it was lent
 // comes back even if a hook or the base panics or ends the goroutine.
 func (b *breaking) guarded(req *http.Request) (resp *http.Response, err error) {
-	b.shared.sweep()
-	v := visit{breaking: b, req: req}
+	v := visit{breaking: b, req: req, now: time.Now()}
+	b.shared.sweep(v.now)
 	sent, over := false, false
 	defer func() {
 		v.release()
@@ -111,11 +111,11 @@ func (b *breaking) guarded(req *http.Request) (resp *http.Response, err error) {
 }
 
 // sweep forgets now and then what nobody asks for any more, so that all is calm again.
-func (s *Shared) sweep() {
+func (s *Shared) sweep(now time.Time) {
 	for _, b := range s.rules.Load().breakers {
-		b.circuits.sweep((*circuit).stale)
+		b.circuits.sweep(now, (*circuit).stale)
 	}
-	s.forced.sweep((*forced).spare)
+	s.forced.sweep(now, (*forced).spare)
 }
 
 // report tells the circuits what came of an attempt: those that it has a ticket for, and those that it turns out to belong to.

@@ -60,11 +60,10 @@ type pass struct {
 	change  change
 }
 
-// admit lets an attempt through, or says why not. An attempt with patience, until its caller's deadline, may be held instead.
-func (c *circuit) admit(rule policy.Breaker, patience time.Duration) (*pass, *held, *OpenError) {
+// admit lets an attempt through now, or says why not. An attempt with patience, until its caller's deadline, may be held instead.
+func (c *circuit) admit(now time.Time, rule policy.Breaker, patience time.Duration) (*pass, *held, *OpenError) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := time.Now()
 	c.rule, c.seen = rule, now
 	if c.held.Len() == 0 {
 		if p := c.try(now); p != nil {
@@ -82,6 +81,9 @@ func (c *circuit) admit(rule policy.Breaker, patience time.Duration) (*pass, *he
 func (c *circuit) try(now time.Time) *pass {
 	if c.trip != nil {
 		from := c.trip.state
+		if from == Open && now.Before(c.until) { // gobreaker would look at the clock again, and say the same
+			return nil
+		}
 		probe := c.trip.admit(c.rule.Open)
 		if probe == nil {
 			return nil

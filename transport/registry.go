@@ -121,12 +121,12 @@ func (r *registry[V]) thin(s *shard[V], n int, gone func(*V) bool) (dropped int)
 }
 
 // sweep drops values that may go, as gone says. It looks at a few of each shard, and only if it has not done so for a while.
-func (r *registry[V]) sweep(gone func(*V) bool) {
+func (r *registry[V]) sweep(now time.Time, gone func(*V) bool) {
 	if r.empty() {
 		return
 	}
-	last, now := r.swept.Load(), int64(time.Since(r.epoch))
-	if now-last < int64(sweepEvery) || !r.swept.CompareAndSwap(last, now) {
+	last, since := r.swept.Load(), int64(now.Sub(r.epoch))
+	if since-last < int64(sweepEvery) || !r.swept.CompareAndSwap(last, since) {
 		return
 	}
 	for i := range r.shards {

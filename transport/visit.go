@@ -10,6 +10,7 @@ import (
 type visit struct {
 	*breaking
 	req     *http.Request
+	now     time.Time
 	tickets []ticket
 }
 
@@ -47,7 +48,7 @@ func (v *visit) admit() (forced bool, err error) {
 
 // pass takes the request through one circuit, when it is its turn. An operator may have spoken by then.
 func (v *visit) pass(t ticket, keys []key) (forced bool, err error) {
-	p, h, refusal := t.circuit.admit(t.breaker.rule, left(v.req))
+	p, h, refusal := t.circuit.admit(v.now, t.breaker.rule, left(v.req))
 	switch {
 	case refusal != nil:
 		return false, v.refuse(v.req, t.circuit.name, t.circuit.cause(), refusal)
@@ -55,13 +56,14 @@ func (v *visit) pass(t ticket, keys []key) (forced bool, err error) {
 		v.take(t, p)
 		return false, nil
 	}
-	begin := time.Now()
+	begin := v.now
 	p, err = h.wait(v.req, t.breaker.rule.Hold)
+	v.now = time.Now()
 	v.take(t, p)
 	word, k := v.shared.force(keys)
 	if v.hooks.Wait != nil {
 		v.hooks.Wait(v.req.Context(), WaitInfo{
-			Request: v.req, Key: t.key.String(), Verdict: h.cause, Duration: time.Since(begin),
+			Request: v.req, Key: t.key.String(), Verdict: h.cause, Duration: v.now.Sub(begin),
 			Sent: err == nil && (word.closed() || p != nil && !word.holds()),
 		})
 	}
