@@ -296,7 +296,7 @@ func TestScenariosListsThemAndPrintsOne(t *testing.T) {
 
 func TestScheduleDrawsProfiles(t *testing.T) {
 	all := drive(t, "schedule", "default")
-	contains(t, "the drawing", all.stdout, "\ndial\nattempt", "token_refresh_in_progress\n", "gate: the one call that asks")
+	contains(t, "the drawing", all.stdout, "\ndial\nattempt", "token_refresh_in_progress\n", "gate's probe: the one call that asks")
 	one := drive(t, "schedule", "default", "--kind", "timeout", "--deadline", "100ms")
 	contains(t, "the drawing", one.stdout, "timeout, by the profile of network\nattempt", "deadline_too_near")
 	if strings.Count(one.stdout, "attempt  ") != 1 || all.code != 0 || one.code != 0 {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -53,7 +52,7 @@ func (p Program) schedule() *cobra.Command {
 				if i > 0 {
 					fmt.Fprintln(p.Stdout)
 				}
-				fmt.Fprintf(p.Stdout, "%s\n%s", p.title(d.name), trimLines(d.profile.Timeline(n, deadline)))
+				fmt.Fprintf(p.Stdout, "%s\n%s", p.title(d.Name), trimLines(d.Timeline(n, deadline)))
 			}
 			return nil
 		},
@@ -85,35 +84,20 @@ func kindOf(name string) (classify.Kind, error) {
 	return classify.Unclassified, fmt.Errorf("%s", text)
 }
 
-// drawing is a profile to be drawn.
-type drawing struct {
-	name    string
-	profile policy.Profile
-}
-
 // drawingsOf returns all profiles of a set, or the one that a kind uses.
-func drawingsOf(set policy.Set, only classify.Kind) []drawing {
-	if only != classify.Unclassified {
-		profile, from, ok := set.Profile(only)
-		if !ok {
-			return nil
-		}
-		name := only.String()
-		if from != only {
-			name += ", by the profile of " + from.String()
-		}
-		return []drawing{{name, profile}}
+func drawingsOf(set policy.Set, only classify.Kind) []report.Profile {
+	if only == classify.Unclassified {
+		return report.Profiles(set)
 	}
-	var all []drawing
-	for k := range classify.Kinds() {
-		if profile, ok := set.Profiles[k]; ok {
-			all = append(all, drawing{k.String(), profile})
-		}
+	profile, from, ok := set.Profile(only)
+	if !ok {
+		return nil
 	}
-	if set.Gate.Enabled() {
-		all = append(all, drawing{"gate: the one call that asks while a token is refreshed", set.Gate.Probe})
+	name := only.String()
+	if from != only {
+		name += ", by the profile of " + from.String()
 	}
-	return slices.Clip(all)
+	return []report.Profile{{Name: name, Profile: profile}}
 }
 
 // trimLines takes off the space at the ends of lines.

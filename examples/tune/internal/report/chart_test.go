@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/steadytrip/steadytrip/classify"
 	"github.com/steadytrip/steadytrip/policy"
 	"github.com/steadytrip/steadytrip/transport/simulate"
 )
@@ -35,6 +36,29 @@ func TestAScheduleEndsWithTheCall(t *testing.T) {
 				t.Errorf("got  %v\nwant %v", got, c.want)
 			}
 		})
+	}
+}
+
+func TestAScheduleShowsWhatWasAskedFor(t *testing.T) {
+	all, ok := scheduleChart(simulate.Scenario{}, Run{Set: policy.Default()}, 0, 1)
+	names := all.Y.Categories
+	if !ok || len(names) < 3 || names[0] != "backend unavailable" || names[len(names)-1] != "gate's probe" {
+		t.Fatalf("got %q, want the profiles in the order of the failure tree, and the gate's", names)
+	}
+	profile, _, _ := policy.Default().Profile(classify.Dial)
+	one := Schedule{Profiles: []Profile{{"dial", profile}}, Deadline: time.Minute, Retries: 2}
+	c, _ := scheduleChart(simulate.Scenario{}, Run{Set: policy.Default(), Schedule: one}, 0, 1)
+	sent := c.Series[len(c.Series)-1].Points
+	if len(c.Y.Categories) != 1 || c.Y.Categories[0] != "dial" || len(sent) != 2 {
+		t.Errorf("got %q with %d retries, want one profile with two", c.Y.Categories, len(sent))
+	}
+	one.Retries, one.Deadline = 0, 0
+	for _, pause := range profile.Schedule(3) {
+		one.Deadline += pause // the third retry would be sent when it is over
+	}
+	c, _ = scheduleChart(simulate.Scenario{}, Run{Set: policy.Default(), Schedule: one}, 0, 1)
+	if sent := c.Series[len(c.Series)-1].Points; len(sent) != 2 || len(c.Marks) == 0 || c.Marks[0].Name != "caller's deadline "+short(one.Deadline) {
+		t.Errorf("got %d retries and the bounds %+v, want two retries, and the caller's deadline", len(sent), c.Marks)
 	}
 }
 
@@ -77,7 +101,7 @@ func TestTheEndOfTheFaultsIsShownCloser(t *testing.T) {
 		{"after the load, of what takes longer", lock, long, "load0", "Attempts around the unlock"},
 		{"not at all without a lock, if it takes longer", small(), long, "load0", ""},
 	} {
-		charts := timeCharts(c.s, []Run{{"one", policy.Default(), c.r}})
+		charts := timeCharts(c.s, []Run{{Name: "one", Set: policy.Default(), Result: c.r}})
 		if charts[0].ID != c.want {
 			t.Errorf("%s: %s is first, want %s", c.name, charts[0].ID, c.want)
 		}

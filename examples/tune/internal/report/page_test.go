@@ -41,8 +41,8 @@ func small() simulate.Scenario {
 }
 
 func TestAReportHasTheSectionsThatItHasDataFor(t *testing.T) {
-	one := Run{"first", policy.Default(), result()}
-	two := Run{"second", policy.Set{MaxAttempts: 1}, result()}
+	one := Run{Name: "first", Set: policy.Default(), Result: result()}
+	two := Run{Name: "second", Set: policy.Set{MaxAttempts: 1}, Result: result()}
 	two.Result.Attempts, two.Result.Success = 90, 0.5
 	tokens := result()
 	tokens.Timeline[2].Tokens, tokens.Timeline[2].Open, tokens.Timeline[2].RefusedLocally = 3, 1, 1
@@ -69,11 +69,11 @@ func TestAReportHasTheSectionsThatItHasDataFor(t *testing.T) {
 			`<h2>Attempts and failures`, `<h2>Files`, `aria-label="Scenario"`, `<script`,
 		}},
 		{"a policy alone", Report{Runs: []Run{{Name: "first", Set: policy.Default()}}}, []string{`id="chart-schedule0"`, `<h2>Files`, `<script`}},
-		{"a run with breakers and a budget", Report{Runs: []Run{{"first", policy.Set{MaxAttempts: 1}, tokens}}}, []string{
+		{"a run with breakers and a budget", Report{Runs: []Run{{Name: "first", Set: policy.Set{MaxAttempts: 1}, Result: tokens}}}, []string{
 			`<h2>Over time`, `id="chart-load0"`, `id="chart-breakers"`, `id="chart-local"`, `id="chart-budget"`, `<h2>Latency`, `<h2>Metrics`,
 			`<h2>Attempts and failures`, `<h2>Files`, `<script`,
 		}},
-		{"a run with extra latency", Report{Runs: []Run{{"first", policy.Set{MaxAttempts: 1}, extra}}}, []string{
+		{"a run with extra latency", Report{Runs: []Run{{Name: "first", Set: policy.Set{MaxAttempts: 1}, Result: extra}}}, []string{
 			`<h2>Over time`, `id="chart-load0"`, `<h2>Latency`, `id="chart-extra"`, `<h2>Metrics`, `<h2>Attempts and failures`, `<h2>Files`, `<script`,
 		}},
 		{"two runs, of which one retries, and a gate", Report{Scenario: small(), Runs: []Run{one, two}, Gates: gates(t, "success >= 60%")}, []string{
@@ -96,7 +96,7 @@ func TestAReportHasTheSectionsThatItHasDataFor(t *testing.T) {
 }
 
 func TestAReportSaysWhatIsInIt(t *testing.T) {
-	first, second := Run{"first", policy.Default(), result()}, Run{"second", policy.Default(), result()}
+	first, second := Run{Name: "first", Set: policy.Default(), Result: result()}, Run{Name: "second", Set: policy.Default(), Result: result()}
 	second.Result.Success = 0.5
 	page := write(t, Report{
 		Scenario: small(), Runs: []Run{first, second}, Gates: gates(t, "success >= 60%\np99 <= 5s"), Missed: []string{"second: want success >= 60%, got 50%"},
@@ -125,7 +125,7 @@ func TestRunsAreToldApart(t *testing.T) {
 }
 
 func TestAReportIsTheSameEveryTime(t *testing.T) {
-	r := Report{Scenario: small(), Runs: []Run{{"first", policy.Default(), result()}}}
+	r := Report{Scenario: small(), Runs: []Run{{Name: "first", Set: policy.Default(), Result: result()}}}
 	first, second := write(t, r), write(t, r)
 	if first != second {
 		t.Error("two pages of one report differ")
@@ -141,7 +141,7 @@ func markup() Report {
 	res.Faults[0].Name, res.Kinds, res.Reasons = evil, map[string]int{evil: 1}, map[string]int{evil: 1}
 	trial := simulate.Trial{Candidate: simulate.Candidate{Name: evil, Set: policy.Default()}, Result: res, Missed: errors.New(evil)}
 	return Report{
-		Title: evil, Scenario: s, Runs: []Run{{evil, policy.Default(), res}, {evil + "2", policy.Default(), res}},
+		Title: evil, Scenario: s, Runs: []Run{{Name: evil, Set: policy.Default(), Result: res}, {Name: evil + "2", Set: policy.Default(), Result: res}},
 		Comparison: &simulate.Comparison{Names: [2]string{evil, evil}, Rows: []simulate.Row{{Metric: evil, Why: [2]string{evil, evil}}}},
 		Trials:     []simulate.Trial{trial}, Front: []simulate.Trial{trial}, Current: evil, Axes: [2]string{"attempts", "success"},
 		Gates: []simulate.Gate{{Metric: evil, Op: ">=", Value: 1}}, Missed: []string{evil},
@@ -170,7 +170,7 @@ func TestMarkupStaysAText(t *testing.T) {
 func TestAPageLoadsNothing(t *testing.T) {
 	s := small()
 	s.About = "see https://example.com" // a text, no reference
-	page := write(t, Report{Title: "x", Scenario: s, Runs: []Run{{"first", policy.Default(), result()}}})
+	page := write(t, Report{Title: "x", Scenario: s, Runs: []Run{{Name: "first", Set: policy.Default(), Result: result()}}})
 	for _, kind := range []string{`(?i)\s(src|href|srcset|action|data|poster)\s*=\s*["']?([^"'\s>]*)`, `(?i)(url)\(\s*["']?([^"')]*)`, `(?i)(@import)\s*(\S*)`} {
 		for _, m := range regexp.MustCompile(kind).FindAllStringSubmatch(strings.ReplaceAll(page, library, ""), -1) {
 			if !strings.HasPrefix(m[2], "data:") && !strings.HasPrefix(m[2], "#") {

@@ -12,7 +12,9 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"time"
 
+	"github.com/steadytrip/steadytrip/classify"
 	"github.com/steadytrip/steadytrip/policy"
 	"github.com/steadytrip/steadytrip/transport/simulate"
 )
@@ -33,9 +35,37 @@ type Report struct {
 
 // Run is a policy and what came of it.
 type Run struct {
-	Name   string
-	Set    policy.Set
-	Result simulate.Result
+	Name     string
+	Set      policy.Set
+	Result   simulate.Result
+	Schedule Schedule
+}
+
+// Schedule is what the chart of a run's retries shows. The zero value is every profile of its set, for a caller of the scenario.
+type Schedule struct {
+	Profiles []Profile
+	Deadline time.Duration // of the caller; 0 for none besides the scenario's
+	Retries  int           // that are drawn at most; 0 for as many as the policy allows
+}
+
+// Profile is one to be drawn.
+type Profile struct {
+	Name string
+	policy.Profile
+}
+
+// Profiles are those of a set, in the order of the failure tree, and that of its gate.
+func Profiles(set policy.Set) []Profile {
+	var all []Profile
+	for kind := range classify.Kinds() {
+		if profile, ok := set.Profiles[kind]; ok {
+			all = append(all, Profile{kind.String(), profile})
+		}
+	}
+	if set.Gate.Enabled() {
+		all = append(all, Profile{"gate's probe: the one call that asks while a token is refreshed", set.Gate.Probe})
+	}
+	return all
 }
 
 var (

@@ -48,7 +48,7 @@ func outage(t *testing.T) Report {
 	set := policy.Default()
 	set.Breakers = append(set.Breakers, policy.OutageBreaker())
 	return Report{
-		Title: "outage, with a breaker on outages", Scenario: s, Runs: []Run{{"with outage breaker", set, simulate.Run(t, s, set)}},
+		Title: "outage, with a breaker on outages", Scenario: s, Runs: []Run{{Name: "with outage breaker", Set: set, Result: simulate.Run(t, s, set)}},
 		Gates:  gates(t, "amplification_during <= 1.15\nrecovery <= 4s\nsuccess_before >= 99.9%"),
 		Missed: []string{"want recovery <= 4s, got 4.3s"},
 	}
@@ -62,7 +62,7 @@ func storm(t *testing.T) Report {
 	c := simulate.Compare(a, b, "default", "no retries")
 	return Report{
 		Title: "refresh-storm: default and no retries", Scenario: s, Comparison: &c,
-		Runs:  []Run{{"default", policy.Default(), a}, {"no retries", none, b}},
+		Runs:  []Run{{Name: "default", Set: policy.Default(), Result: a}, {Name: "no retries", Set: none, Result: b}},
 		Gates: gates(t, "success >= 99%\nrefused <= 25"), Missed: []string{"no retries: want success >= 99%, got 0.00%"},
 	}
 }

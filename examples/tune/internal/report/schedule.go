@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -21,36 +20,32 @@ func scheduleChart(s simulate.Scenario, run Run, i, runs int) (chart, bool) {
 	if runs > 1 {
 		c.Title += ": " + run.Name
 	}
-	bounds := deadlines(s, run.Set)
-	type row struct {
-		name string
-		policy.Profile
+	bounds := deadlines(s, run)
+	all := run.Schedule.Profiles
+	if all == nil {
+		all = Profiles(run.Set)
 	}
-	var (
-		all   []row
-		never []string
-	)
-	for _, kind := range slices.Sorted(maps.Keys(run.Set.Profiles)) {
-		all = append(all, row{words(kind.String()), run.Set.Profiles[kind]})
+	n := maxRetries
+	if run.Schedule.Retries > 0 {
+		n = min(n, run.Schedule.Retries)
 	}
-	if run.Set.Gate.Enabled() {
-		all = append(all, row{"gate's probe", run.Set.Gate.Probe})
+	if run.Set.MaxAttempts > 0 {
+		n = min(n, run.Set.MaxAttempts-1)
 	}
+	var never []string
 	ranges := series{Name: "where jitter may move it", Color: runColors[i%len(runColors)], Kind: "range"}
 	sent := series{Name: "a retry, without jitter", Color: runColors[i%len(runColors)], Kind: "points", Symbol: "circle", Size: 8}
 	least, most := time.Duration(0), time.Duration(0)
 	var moments [][]moment
 	for _, r := range all {
-		n := maxRetries
-		if run.Set.MaxAttempts > 0 {
-			n = min(n, run.Set.MaxAttempts-1)
-		}
+		short, _, _ := strings.Cut(r.Name, ": ")
+		name := words(short)
 		list := schedule(r.Profile, n, bounds)
 		if len(list) == 0 {
-			never = append(never, r.name)
+			never = append(never, name)
 			continue
 		}
-		c.Y.Categories = append(c.Y.Categories, r.name)
+		c.Y.Categories = append(c.Y.Categories, name)
 		moments = append(moments, list)
 		for _, m := range list {
 			for _, d := range []time.Duration{m.earliest, m.at} {
@@ -108,16 +103,20 @@ type bound struct {
 }
 
 // deadlines are what ends a call, whatever failed, the soonest first: the deadlines of the callers, and the policy's own bound.
-func deadlines(s simulate.Scenario, set policy.Set) []bound {
-	var all []bound
+func deadlines(s simulate.Scenario, run Run) []bound {
+	callers := []time.Duration{run.Schedule.Deadline}
 	for _, t := range s.Traffic {
-		b := bound{"caller's deadline " + short(t.Deadline), t.Deadline}
-		if t.Deadline > 0 && !slices.Contains(all, b) {
+		callers = append(callers, t.Deadline)
+	}
+	var all []bound
+	for _, d := range callers {
+		b := bound{"caller's deadline " + short(d), d}
+		if d > 0 && !slices.Contains(all, b) {
 			all = append(all, b)
 		}
 	}
-	if set.MaxElapsed > 0 {
-		all = append(all, bound{"policy's bound " + short(set.MaxElapsed), set.MaxElapsed})
+	if limit := run.Set.MaxElapsed; limit > 0 {
+		all = append(all, bound{"policy's bound " + short(limit), limit})
 	}
 	slices.SortStableFunc(all, func(a, b bound) int { return int(a.at - b.at) })
 	return all
