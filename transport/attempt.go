@@ -126,6 +126,11 @@ type attemptContext struct {
 	story                   // of the call, if this was its last attempt
 }
 
+// first is the request of another call, whose attempts begin anew, as it was made for this attempt.
+func (c *attemptContext) first(req *http.Request) *http.Request {
+	return req.WithContext(&attemptContext{Context: req.Context(), attempt: 1, policy: c.policy, shared: c.shared, seat: c.seat})
+}
+
 type attemptKey struct{}
 
 func (c *attemptContext) Value(key any) any {

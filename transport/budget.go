@@ -57,6 +57,11 @@ func (bs *budgets) of(req *http.Request) *bucket {
 	if b := bs.kept.find(exact); b != nil {
 		return b
 	}
+	return bs.make(req, exact, own, rule)
+}
+
+// make returns the bucket of a key that is looked up for the first time.
+func (bs *budgets) make(req *http.Request, exact key, own bool, rule *policy.Budget) *bucket {
 	fresh := func() *bucket { return &bucket{b: rule.Bucket()} }
 	k := exact
 	if !own {

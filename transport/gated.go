@@ -39,7 +39,8 @@ func (r *retrying) enter(req *http.Request) *seat {
 }
 
 // queue begins a call that has to wait before it is sent.
-func (c *call) queue() (*http.Response, error) {
+func (r *retrying) queue(req *http.Request, s *seat) (*http.Response, error) {
+	c := &call{retrying: r, req: req, rules: r.shared.rules.Load(), start: time.Now(), seat: s}
 	sent := false
 	defer func() {
 		c.leave() // if a hook or the base panicked; otherwise it has left
@@ -60,9 +61,8 @@ func (c *call) queue() (*http.Response, error) {
 	c.queued = true
 	a := attempt{start: time.Now()}
 	c.sent = &attemptContext{Context: c.req.Context(), attempt: 1, shared: c.shared, seat: c.seat}
-	req := c.req.WithContext(c.sent)
 	sent = true
-	a.send(c.next, req)
+	a.send(c.next, c.req.WithContext(c.sent))
 	return c.run(a)
 }
 

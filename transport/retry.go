@@ -43,42 +43,56 @@ type retrying struct {
 
 var _ http.RoundTripper = (*retrying)(nil)
 
+// RoundTrip is short, so that a call which succeeds at once touches little memory and little code.
 func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 	if outer := attemptOf(req.Context()); outer != nil && outer.attempt > 1 { // of another call, which this one was made for
-		req = req.WithContext(&attemptContext{
-			Context: req.Context(), attempt: 1, policy: outer.policy, shared: outer.shared, seat: outer.seat,
-		})
+		req = outer.first(req)
 	}
 	if !r.shared.gates.empty() {
 		if s := r.enter(req); s != nil {
-			c := call{retrying: r, req: req, rules: r.shared.rules.Load(), start: time.Now(), seat: s}
-			return c.queue()
+			return r.queue(req, s)
 		}
 	}
-	budgets := r.shared.budgets
-	start := budgets.now() // half as dear as time.Now
+	start := r.shared.budgets.now() // half as dear as time.Now
 	var a attempt
 	a.send(r.next, req)
-	if a.err == nil && a.watched == nil && r.hooks.Attempt == nil && r.hooks.Call == nil {
-		if a.judge(); !a.verdict.Kind.Failure() {
-			over := false
-			defer func() {
-				if !over { // the user's key function panicked
-					a.discard()
-				}
-			}()
-			budgets.settle(budgets.of(req), a.verdict, start)
-			over = true
-			return a.resp, nil
-		}
+	if a.err != nil || a.watched != nil || !succeeded(req, a.resp) || r.hooks.Attempt != nil || r.hooks.Call != nil {
+		return r.further(req, &a, start)
 	}
-	if a.err != nil && a.watched == nil && r.hooks.Attempt == nil && r.hooks.Call == nil && a.resp == nil &&
-		budgets.now()-start < brief && endsCall(a.err) {
-		return nil, a.err
+	r.settle(req, &a, start)
+	return a.resp, nil
+}
+
+// settle tells the budget of an attempt that is all of its call.
+func (r *retrying) settle(req *http.Request, a *attempt, start time.Duration) {
+	over := false
+	defer func() {
+		if !over { // the user's key function panicked
+			a.discard()
+		}
+	}()
+	budgets := r.shared.budgets
+	budgets.settle(budgets.of(req), a.verdict, start)
+	over = true
+}
+
+// further goes on after a first attempt of which more is to be said than that it succeeded.
+func (r *retrying) further(req *http.Request, a *attempt, start time.Duration) (*http.Response, error) {
+	budgets := r.shared.budgets
+	if a.watched == nil && r.hooks.Attempt == nil && r.hooks.Call == nil {
+		switch {
+		case a.err == nil:
+			if a.judge(); !a.verdict.Kind.Failure() {
+				r.settle(req, a, start)
+				return a.resp, nil
+			}
+		case a.resp == nil && budgets.now()-start < brief && endsCall(a.err):
+			return nil, a.err
+		}
 	}
 	a.start = budgets.epoch.Add(start)
 	c := call{retrying: r, req: req, rules: r.shared.rules.Load(), start: a.start}
-	return c.run(a)
+	return c.run(*a)
 }
 
 // call is a call that is not over with its first attempt, or that somebody watches.
