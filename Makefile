@@ -95,6 +95,7 @@ fuzz: ## Run every fuzz target for FUZZTIME=10s
 # What is measured in turn with something else runs for longer, so that a percent shows.
 BENCHES := ./benchmarks $(filter ./benchmarks/%,$(MODULES))
 IN_TURN := Loopback|Overhead
+FINE := Loopback/(call=(success|control)|goroutines)
 
 ifdef BENCH
 bench:
@@ -105,7 +106,8 @@ bench: ## Measure, and write the tables into benchmarks/README.md; BENCH=pattern
 	for m in $(BENCHES); do \
 		echo "== $$m: measuring"; \
 		(cd "$$m" && go test -run '^$$' -bench . -skip '$(IN_TURN)' -benchtime 30ms -benchmem -count=$(or $(COUNT),6) . && \
-			go test -run '^$$' -bench '$(IN_TURN)' -benchtime 300ms -count=$(or $(COUNT),6) .) >>"$$out" || { cat "$$out"; exit 1; }; \
+			go test -run '^$$' -bench '$(IN_TURN)' -skip '$(FINE)' -benchtime 300ms -count=$(or $(COUNT),6) . && \
+			go test -run '^$$' -bench '$(FINE)' -benchtime 2s -count=$(or $(COUNT),6) .) >>"$$out" || { cat "$$out"; exit 1; }; \
 	done; \
 	BENCHSTAT="$(TOOL) benchstat" COMMAND="make bench$(and $(COUNT), COUNT=$(COUNT))" benchmarks/report.sh "$$out" benchmarks/README.md
 endif

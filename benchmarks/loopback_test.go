@@ -11,12 +11,25 @@ import (
 	"github.com/steadytrip/steadytrip/transport"
 )
 
-// BenchmarkLoopback is each sort of call over real connections, the bare transport and the chain in turn.
+// BenchmarkLoopback is each sort of call over real connections, the bare transport and the chain in turn. A control, which does nothing
+// but forward, shows how fine the measurement is.
 func BenchmarkLoopback(b *testing.B) {
 	answers := []stub.Answer{{Status: 200, Header: stub.Revoked.Header, Body: `{"id":"42","title":"a thing"}`}, stub.Refreshing}
 	names := []string{"success", "retry"}
 	for _, tc := range failing {
 		answers, names = append(answers, tc.answer), append(names, "judged-"+tc.name)
+	}
+	for _, n := range stub.Goroutines {
+		b.Run(fmt.Sprintf("call=control/goroutines=%d", n), func(b *testing.B) {
+			srv, conn := stub.Server(b, answers...), stub.Conn(b)
+			get := func(rt http.RoundTripper) stub.Worker {
+				return func(ctx context.Context) func() error {
+					req := stub.Get(ctx, srv.URL+"/0")
+					return func() error { return stub.Exchange(rt, req, 200) }
+				}
+			}
+			stub.Paired(b, n, get(conn), get(forward{conn}))
+		})
 	}
 	for i, name := range names {
 		for _, n := range stub.Goroutines {
@@ -47,6 +60,11 @@ func BenchmarkLoopback(b *testing.B) {
 		}
 	}
 }
+
+// forward does nothing else.
+type forward struct{ conn http.RoundTripper }
+
+func (f forward) RoundTrip(req *http.Request) (*http.Response, error) { return f.conn.RoundTrip(req) }
 
 // second sends second attempts to another path, whose answer is a success.
 type second struct {
