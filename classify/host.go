@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -12,7 +14,8 @@ import (
 // It judges whose answer it is by the request's URL alone, never by anything the answer says.
 //
 // A host is written as in a URL: "api.example.com" stands for that host at any port, "api.example.com:8443" for that port,
-// "[::1]:8443" for an IPv6 address. Letter case and a final dot do not matter. A URL without a port has none: it does not
+// "[::1]:8443" for an IPv6 address. The case of ASCII letters and a final dot do not matter; all else is compared as it is
+// written: an internationalised name in the form that the URLs have. A URL without a port has none: it does not
 // match "api.example.com:443". A nil otherwise has no opinion. The error lists every host that cannot be one.
 func ByHost(hosts map[string]Classifier, otherwise Classifier) (Classifier, error) {
 	table, found := hostTable(hosts)
@@ -29,7 +32,7 @@ func hostTable(hosts map[string]Classifier) (map[string]Classifier, faults) {
 	for _, host := range slices.Sorted(maps.Keys(hosts)) {
 		key := foldHost(host)
 		switch {
-		case key == "" || strings.ContainsAny(host, "/@?#* \t\r\n"):
+		case !isHost(host):
 			found = append(found, fmt.Errorf("host %q: want a host or host:port, as in %q", host, "api.example.com"))
 		case hosts[host] == nil:
 			found = append(found, fmt.Errorf("host %q has no classifier", host))
@@ -104,7 +107,7 @@ func (b *byHost) Classify(o Outcome) Verdict {
 
 // foldHost brings a host to lower case and drops the final dot of its name and the brackets of a bare IPv6 address.
 func foldHost(host string) string {
-	host = strings.ToLower(host)
+	host = lowerASCII(host)
 	name, port, _ := cutPort(host)
 	switch bare, dotted := strings.CutSuffix(name, "."); {
 	case port != "" && dotted:
@@ -113,6 +116,56 @@ func foldHost(host string) string {
 		return host
 	}
 	return strings.TrimSuffix(strings.Trim(name, "[]"), ".")
+}
+
+// lowerASCII is host with its ASCII letters in lower case. It leaves others alone: IDNA, by which net/http finds the server,
+// does not fold them as Go does, so that "\u0130d.example" is not "id.example".
+func lowerASCII(host string) string {
+	for i := 0; i < len(host); i++ {
+		if 'A' <= host[i] && host[i] <= 'Z' {
+			lower := []byte(host)
+			for ; i < len(lower); i++ {
+				if 'A' <= lower[i] && lower[i] <= 'Z' {
+					lower[i] += 'a' - 'A'
+				}
+			}
+			return string(lower)
+		}
+	}
+	return host
+}
+
+// isHost reports whether host can be the host of a URL, with or without a port.
+func isHost(host string) bool {
+	name, port, _ := cutPort(host)
+	if port != "" {
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return false
+		}
+	}
+	if !strings.Contains(name, ":") {
+		return isName(strings.TrimSuffix(name, "."))
+	}
+	address, bracketed := strings.CutPrefix(name, "[")
+	address, closed := strings.CutSuffix(address, "]")
+	ip, err := netip.ParseAddr(address)
+	return err == nil && bracketed == closed && (ip.Zone() == "" || isName(ip.Zone()))
+}
+
+// isName reports whether name consists of labels that DNS may know; what is not ASCII is IDNA's business.
+func isName(name string) bool {
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" {
+			return false
+		}
+	}
+	for i := 0; i < len(name); i++ {
+		c := name[i]
+		if c < 0x80 && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') && c != '-' && c != '.' && c != '_' {
+			return false
+		}
+	}
+	return true
 }
 
 // cutPort splits "host:port" and "[ipv6]:port"; a bare IPv6 address has no port.

@@ -21,6 +21,10 @@ func TestAHostIsMatchedByTheURLAlone(t *testing.T) {
 		"[::3]":                  mark(GrantExpired),
 		"dotted.example.com.":    mark(GrantDeleted),
 		"10.0.0.1":               mark(KeyRevoked),
+		"bücher.example":         mark(KeyNotFound),
+		"id.kiosk.example":       mark(InvalidKey),
+		"[fe80::1%en0]:8443":     mark(AgentRevoked),
+		"a_b.example:":           mark(AgentInactive),
 	}, mark(ProviderAPI))
 	if err != nil {
 		t.Fatal(err)
@@ -62,6 +66,15 @@ func TestAHostIsMatchedByTheURLAlone(t *testing.T) {
 		{"https://x.api.example.com/", ProviderAPI},
 		{"https://example.com/", ProviderAPI},
 		{"https://evil.example:443/", ProviderAPI},
+		{"https://[fe80::1%25en0]:8443/", AgentRevoked},
+		{"https://a_b.example:8443/", AgentInactive},
+
+		// Beyond ASCII there are letters that net/http looks up as something else than Go's lower case of them.
+		{"https://Bücher.example/", KeyNotFound},
+		{"https://bÜcher.example/", ProviderAPI},
+		{"https://ID.KIOSK.example/", InvalidKey},
+		{"https://\u0130d.kiosk.example/", ProviderAPI},
+		{"https://id.\u212Aiosk.example/", ProviderAPI},
 	} {
 		t.Run(x.url, func(t *testing.T) {
 			u, err := url.Parse(x.url)
@@ -115,6 +128,21 @@ func TestByHostListsEveryFault(t *testing.T) {
 		"E.Example.":           Provider{},
 		"fine.example":         Provider{},
 		"g.example/path?query": Provider{},
+		"h.example,i.example":  Provider{},
+		"j.example:https":      Provider{},
+		"k.example:65536":      Provider{},
+		"l.example:+80":        Provider{},
+		"m.example\x00":        Provider{},
+		":8443":                Provider{},
+		".":                    Provider{},
+		"[n.example]":          Provider{},
+		"[::1":                 Provider{},
+		"[[::1]]":              Provider{},
+		"::zz":                 Provider{},
+		"[10.0.0.1]:80":        Provider{},
+		"o.example:80:80":      Provider{},
+		"p.example..":          Provider{},
+		"fine.example:443":     Provider{},
 	}, nil)
 	if err == nil {
 		t.Fatal("got no error")
@@ -122,6 +150,9 @@ func TestByHostListsEveryFault(t *testing.T) {
 	for _, want := range []string{
 		"classify: ByHost: ", `host ""`, `host "https://a.example"`, `host "user@b.example"`, `host "*.c.example"`,
 		`host "d.example" has no classifier`, "stands twice", `host "g.example/path?query"`,
+		`host "h.example,i.example"`, `host "j.example:https"`, `host "k.example:65536"`, `host "l.example:+80"`, `host "m.example\x00"`,
+		`host ":8443"`, `host "."`, `host "[n.example]"`, `host "[::1"`, `host "[[::1]]"`, `host "::zz"`, `host "[10.0.0.1]:80"`,
+		`host "o.example:80:80"`, `host "p.example.."`,
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("got %q, want it to contain %q", err, want)
