@@ -11,13 +11,14 @@ import (
 // OnHosts returns a middleware that is m for requests to the given hosts and nothing for all others: a signature or a token
 // goes where it belongs and nowhere else, an SDK's upload host gets a timeout of its own, and a whole chain can be for one
 // backend among several. Hosts are written as for [classify.ByHost], and judged by the request's URL alone.
-// The error lists every host that cannot be one.
+// The error lists every fault, and so every host that cannot be one.
 func OnHosts(m Middleware, hosts ...string) (Middleware, error) {
+	var faults []error
 	if m == nil {
-		return nil, errors.New("transport: OnHosts: the Middleware is nil")
+		faults = append(faults, errors.New("transport: OnHosts: the Middleware is nil"))
 	}
 	if len(hosts) == 0 {
-		return nil, errors.New("transport: OnHosts: no host: want those that the Middleware is for")
+		faults = append(faults, errors.New("transport: OnHosts: no host: want those that the Middleware is for"))
 	}
 	known := make(map[string]classify.Classifier, len(hosts))
 	for _, host := range hosts {
@@ -25,7 +26,10 @@ func OnHosts(m Middleware, hosts ...string) (Middleware, error) {
 	}
 	c, err := classify.ByHost(known, nil)
 	if err != nil {
-		return nil, fmt.Errorf("transport: OnHosts: %w", err)
+		faults = append(faults, fmt.Errorf("transport: OnHosts: %w", err))
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
 	}
 	return func(next http.RoundTripper) http.RoundTripper { return &onHosts{inner{next}, m(next), c} }, nil
 }

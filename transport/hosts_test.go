@@ -2,6 +2,7 @@ package transport_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,6 +29,7 @@ func TestOnHosts(t *testing.T) {
 		"https://backend.example@evil.example/v1": "",
 		"https://backend.example.evil.example/":   "",
 		"https://evil.example/backend.example":    "",
+		"https://bac\u212Aend.example/":           "",
 	} {
 		got := "not sent"
 		rt := transport.Chain(roundTripFunc(func(req *http.Request) (*http.Response, error) {
@@ -58,14 +60,59 @@ func TestOnHostsSaysWhatIsWrong(t *testing.T) {
 	for name, tc := range map[string]struct {
 		m     transport.Middleware
 		hosts []string
-		want  string
+		want  []string
 	}{
-		"no middleware": {nil, []string{"a.example"}, "Middleware is nil"},
-		"no host":       {none, nil, "no host"},
-		"an URL":        {none, []string{"https://a.example/", "b c"}, `"https://a.example/"`},
+		"no middleware":     {nil, []string{"a.example"}, []string{"Middleware is nil"}},
+		"no host":           {none, nil, []string{"no host"}},
+		"two that are none": {none, []string{"https://a.example/", "b c"}, []string{`"https://a.example/"`, `"b c"`}},
+		"one twice":         {none, []string{"a.example", "A.example."}, []string{"stands twice"}},
+		"all that is wrong": {nil, []string{"b c"}, []string{"Middleware is nil", `"b c"`}},
+		"nothing at all":    {nil, nil, []string{"Middleware is nil", "no host"}},
 	} {
-		if _, err := transport.OnHosts(tc.m, tc.hosts...); err == nil || !strings.Contains(err.Error(), tc.want) {
-			t.Errorf("%s: %v, want it to say %s", name, err, tc.want)
+		m, err := transport.OnHosts(tc.m, tc.hosts...)
+		if m != nil || err == nil || !strings.HasPrefix(err.Error(), "transport: OnHosts: ") {
+			t.Errorf("%s: %v, want an error", name, err)
+			continue
 		}
+		for _, want := range tc.want {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want it to say %s", name, err, want)
+			}
+		}
+	}
+}
+
+// A redirect to another host is a request of its own.
+func TestOnHostsJudgesEachHopOfARedirect(t *testing.T) {
+	var stamps []string
+	stamp := func(next http.RoundTripper) http.RoundTripper {
+		return roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			req = req.Clone(req.Context())
+			req.Header.Set("X-Stamp", "1")
+			return next.RoundTrip(req)
+		})
+	}
+	m, err := transport.OnHosts(stamp, "identity.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hops := []string{"https://evil.example/", "https://\u0130dentity.example/", "https://IDENTITY.example/"}
+	client, err := transport.Wrap(&http.Client{Transport: roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		stamps = append(stamps, req.Header.Get("X-Stamp"))
+		if n := len(stamps); n <= len(hops) {
+			return answer(302, "", "Location", hops[n-1]).RoundTrip(req)
+		}
+		return ok.RoundTrip(req)
+	})}, transport.Config{PerAttempt: []transport.Middleware{m}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := client.Do(newRequest(t, "GET", "https://identity.example/", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if want := []string{"1", "", "", "1"}; !slices.Equal(stamps, want) {
+		t.Errorf("stamps %q, want %q", stamps, want)
 	}
 }
