@@ -29,8 +29,14 @@ var _ http.RoundTripper = (*returning)(nil)
 
 func (r *returning) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := r.next.RoundTrip(req)
-	if err != nil || resp == nil || succeeded(req, resp) {
-		return resp, err
+	if err != nil {
+		if resp != nil {
+			discard(req, resp) // an answer beside an error is none
+		}
+		return nil, err
+	}
+	if resp == nil || succeeded(req, resp) {
+		return resp, nil
 	}
 	kept := false
 	defer func() {

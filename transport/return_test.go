@@ -129,3 +129,16 @@ func TestReturnErrorsLeavesNothingOpenWhenAskedInVain(t *testing.T) {
 	}()
 	_, _ = rt.RoundTrip(newRequest(t, "GET", backend, "").WithContext(context.Background()))
 }
+
+// Nobody else will look at an answer that a broken part of the chain returns beside its error.
+func TestReturnErrorsLeavesNothingOpenBesideAnError(t *testing.T) {
+	body := transporttest.NewBody(transporttest.Chunk("x"))
+	broken := errors.New("broken")
+	rt := transport.Chain(roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: body, ContentLength: -1, Request: req}, broken
+	}), transport.ReturnErrors(nil))
+	resp, err := rt.RoundTrip(newRequest(t, "GET", backend, "")) //nolint:bodyclose // there must be none
+	if resp != nil || err != broken || !body.Closed() {          //nolint:errorlint // the very same
+		t.Errorf("%v, %v, body closed: %v; want the error alone, and the body closed", resp, err, body.Closed())
+	}
+}
