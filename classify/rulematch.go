@@ -37,8 +37,8 @@ type place struct {
 	part  func([]byte) []byte // the part of a value that may be a code instead of the whole; nil for none
 }
 
-// codeParts are the members in which a part of the value is the code.
-var codeParts = map[string]func([]byte) []byte{"__type": shapeName[[]byte], "documentation_url": fragment}
+// codeParts are the members in which a part of the value may be the code.
+var codeParts = map[string]func([]byte) []byte{"__type": shapeName[[]byte], "code": shapeName[[]byte], "documentation_url": fragment}
 
 // codeRules is a code and the rules that ask for it at a place, by their index.
 type codeRules struct {
@@ -74,10 +74,11 @@ func (s *ruleSet) add(r Rule, basis Basis) {
 				if at.below == nil {
 					at.below = make(map[string]*place)
 				}
-				at.below[name] = &place{codes: make(map[string]codeRules), part: codeParts[name]}
+				at.below[name] = &place{codes: make(map[string]codeRules)}
 			}
 			at = at.below[name]
 		}
+		at.part = codeParts[m]
 		for _, c := range r.Codes {
 			at.codes[c] = codeRules{c, append(at.codes[c].rules, len(s.rules))}
 		}

@@ -22,8 +22,8 @@ type Rule struct {
 	Hinted bool
 	// Members are where in the body a code may stand, such as "error.code": at most four names separated by dots.
 	// In JSON an array on the way stands for its elements. In XML the names are those of elements, the root's first, as in
-	// "Error.Code", and those of namespaces do not count. Of a shape id in "__type" its name may be the code, and of a URL
-	// in "documentation_url" what follows the "#".
+	// "Error.Code", and those of namespaces do not count. Of a shape id in "__type" or "code" its name may be the code, and
+	// of a URL in "documentation_url" what follows the "#"; these three at the top level only.
 	Members []string
 	// Codes: one of the Members is one of these strings. The code found becomes the verdict's Code.
 	Codes []string
