@@ -68,15 +68,21 @@ func leaves(document []byte) iter.Seq2[[]string, []byte] {
 				n++
 				path, text, leaf = append(path, token.Name.Local), text[:0], true
 			case xml.CharData:
+				if len(text) == 0 {
+					token = bytes.TrimLeft(token, " \t\r\n")
+				}
 				if leaf && len(text) < maxMessage {
-					text = append(text, cut(token, maxMessage)...)
+					text = append(text, token[:min(len(token), 2*maxMessage)]...)
 				}
 			case xml.EndElement:
 				last := len(path) - 1
 				if last < 0 || path[last] != token.Name.Local {
 					return
 				}
-				if leaf && len(path) <= maxDepth && !yield(path, bytes.TrimSpace(text)) {
+				if len(text) < maxMessage { // else more may have followed the white space at its end
+					text = bytes.TrimRight(text, " \t\r\n")
+				}
+				if leaf && len(path) <= maxDepth && !yield(path, text) {
 					return
 				}
 				if path, leaf = path[:last], false; last == 0 {

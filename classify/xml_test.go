@@ -48,6 +48,11 @@ func TestCodesInXML(t *testing.T) {
 		{"behind too many elements", "<Error>" + strings.Repeat("<a/>", 2000) + "<Code>SlowDown</Code></Error>", ProviderRequest, "", ""},
 		{"a web page", "<html>" + slowDown + "</html>", ProviderRequest, "", ""},
 		{"a code too long", "<Error><Code>" + strings.Repeat("x", 5000) + "</Code></Error>", ProviderRequest, strings.Repeat("x", maxCode), ""},
+		{"a code with more than white space behind it, far off", "<Error><Code>SlowDown" + strings.Repeat(" ", maxMessage) + "not quite</Code></Error>", ProviderRequest, "SlowDown" + strings.Repeat(" ", maxCode-len("SlowDown")), ""},
+		{"a code with more behind it, and a character across the limit", "<Error><Code>SlowDown" + strings.Repeat(" ", maxMessage-len("SlowDown")-1) + "é</Code></Error>", ProviderRequest, "SlowDown" + strings.Repeat(" ", maxCode-len("SlowDown")), ""},
+		{"a message with a character across the limit", "<Error><Message>x" + strings.Repeat("é", 5000) + "</Message></Error>", ProviderRequest, "", "x" + strings.Repeat("é", maxMessage/2-1)},
+		{"a code far behind white space", "<Error><Code>" + strings.Repeat(" ", 2*maxMessage) + "SlowDown</Code></Error>", ProviderRateLimit, "SlowDown", ""},
+		{"a code in many pieces", "<Error><Code>" + strings.Repeat("<!-- -->", 2000) + "Slow" + strings.Repeat("<!-- -->", 2000) + "Down</Code></Error>", ProviderRateLimit, "SlowDown", ""},
 		{"a message too long", "<Error><Message>" + strings.Repeat("é", 5000) + "</Message></Error>", ProviderRequest, "", strings.Repeat("é", maxMessage/2)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
