@@ -17,7 +17,7 @@ import (
 // Unprocessed says.
 //
 // The verdict's RetryAfter comes from the first of these that the answer has: what [RetryAfter] reads; on a 429 or a 503
-// the RateLimit fields, if the limit is used up; the field that the rule names as its Reset.
+// the RateLimit fields, if the limit is used up; the field that the rule names as its Reset. Else it is the rule's Wait.
 type Provider struct {
 	rules *ruleSet // nil means the built-in ones
 }

@@ -216,8 +216,11 @@ func (r *preparedRule) apply(v *Verdict, code string, h http.Header, now time.Ti
 	if code != "" {
 		v.Code = code
 	}
-	if v.RetryAfter == 0 {
-		v.RetryAfter = r.untilReset(h, now)
+	if _, hinted := RetryAfter(h, now); hinted || v.RetryAfter > 0 {
+		return
+	}
+	if v.RetryAfter = r.untilReset(h, now); v.RetryAfter == 0 {
+		v.RetryAfter = r.Wait
 	}
 }
 
@@ -238,13 +241,10 @@ func shapeName[T string | []byte](id T) T {
 func fragment(url []byte) []byte { return url[bytes.LastIndexByte(url, '#')+1:] }
 
 // untilReset is how long it is until what the rule's Reset field says. A time is measured against the answer's own Date field
-// or else against now. It is 0 if the answer gives another hint, or if the reset is past, garbage or more than a hundred years ahead.
+// or else against now. It is 0 if the reset is past, garbage or more than a hundred years ahead.
 func (r *Rule) untilReset(h http.Header, now time.Time) time.Duration {
 	value := fieldValue(h, r.Reset)
 	if value == "" {
-		return 0
-	}
-	if _, hinted := RetryAfter(h, now); hinted {
 		return 0
 	}
 	at, ok := wholeNumber(value)

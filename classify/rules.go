@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Rule says what an answer of a known API means beyond its status. It fits an answer that meets all of its conditions;
@@ -37,6 +38,8 @@ type Rule struct {
 	// Reset names a field that says when requests are welcome again: the Unix time, in seconds, or the time until then
 	// with its units, as in "1m30.5s" or "12ms". It counts where [RetryAfter] finds no hint.
 	Reset string
+	// Wait is how long to stay away if the answer does not say, where the documentation does.
+	Wait time.Duration
 
 	Source string // the documentation that says so
 }
@@ -115,9 +118,9 @@ var rules = []Rule{
 		Kind: ProviderRateLimit, Unprocessed: true, Reset: "X-Ratelimit-Reset", Source: sourceGitHub},
 	{Name: "github_secondary_limit", Statuses: []int{403}, Header: map[string][]string{"X-Github-Request-Id": nil}, Hinted: true,
 		Kind: ProviderRateLimit, Unprocessed: true, Source: sourceGitHub},
-	// GitHub asks for a minute at least, but the answer does not.
+	{Name: "github_too_many", Statuses: []int{429}, Header: map[string][]string{"X-Github-Request-Id": nil}, Wait: time.Minute, Source: sourceGitHub},
 	{Name: "github_secondary_limit_code", Statuses: []int{403}, Header: map[string][]string{"X-Github-Request-Id": nil}, Members: []string{"documentation_url"},
-		Codes: []string{"about-secondary-rate-limits", "secondary-rate-limits", "abuse-rate-limits"}, Kind: ProviderRateLimit,
+		Codes: []string{"about-secondary-rate-limits", "secondary-rate-limits", "abuse-rate-limits"}, Kind: ProviderRateLimit, Wait: time.Minute,
 		Source: sourceGitHub + "; CheckResponse of go-github, https://github.com/google/go-github/blob/master/github/github.go"},
 
 	{Name: "google_rate_limit", Statuses: []int{403, 429}, Members: []string{"error.details.reason", "error.errors.reason"},
@@ -225,6 +228,9 @@ func (r Rule) faults() (found faults) {
 	}
 	if r.Reset != "" && !isToken(r.Reset) {
 		fault(".Reset: %q is not a field name", r.Reset)
+	}
+	if r.Wait < 0 || r.Wait > maxHint {
+		fault(".Wait: %v: want 0 to %v", r.Wait, maxHint)
 	}
 	return found
 }

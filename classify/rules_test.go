@@ -42,6 +42,7 @@ func ExampleRules() {
 	// azure_transient
 	// github_rate_limit
 	// github_secondary_limit
+	// github_too_many
 	// github_secondary_limit_code
 	// google_rate_limit
 	// google_exhausted
@@ -189,9 +190,12 @@ var knownAnswers = []struct {
 		`{"message":"You have exceeded a secondary rate limit."}`, ProviderRateLimit, true, time.Minute, ""},
 	{"GitHub: a secondary limit in the body alone", "github_secondary_limit_code", 403, header(gitHubID, "X-RateLimit-Remaining: 4911", "X-RateLimit-Reset: "+epoch(time.Hour)),
 		`{"message":"You have exceeded a secondary rate limit.","documentation_url":"https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api?apiVersion=2022-11-28#about-secondary-rate-limits"}`,
-		ProviderRateLimit, false, 0, "about-secondary-rate-limits"},
+		ProviderRateLimit, false, time.Minute, "about-secondary-rate-limits"},
 	{"GitHub: a secondary limit by an older name", "github_secondary_limit_code", 403, header(gitHubID),
-		`{"documentation_url":"https://docs.github.com/en/rest/overview/resources-in-the-rest-api#abuse-rate-limits"}`, ProviderRateLimit, false, 0, "abuse-rate-limits"},
+		`{"documentation_url":"https://docs.github.com/en/rest/overview/resources-in-the-rest-api#abuse-rate-limits"}`, ProviderRateLimit, false, time.Minute, "abuse-rate-limits"},
+	{"GitHub: a secondary limit as a 429", "github_too_many", 429, header(gitHubID, "X-RateLimit-Remaining: 4911", "X-RateLimit-Reset: "+epoch(time.Hour)), `{}`, ProviderRateLimit, true, time.Minute, ""},
+	{"GitHub: a secondary limit as a 429 that says for how long", "github_too_many", 429, header(gitHubID, "Retry-After: 3"), `{}`, ProviderRateLimit, true, 3 * time.Second, ""},
+	{"GitHub: a secondary limit as a 429 that is over", "github_too_many", 429, header(gitHubID, "Retry-After: 0"), `{}`, ProviderRateLimit, true, 0, ""},
 	{"GitHub: another page of its documentation", "", 403, header(gitHubID), `{"documentation_url":"https://docs.github.com/rest/repos/secondary-rate-limits/repos#get"}`, ProviderAPI, false, 0, ""},
 	{"not GitHub, which its documentation does not make it", "", 403, nil, `{"documentation_url":"https://docs.github.com/rest#about-secondary-rate-limits"}`, ProviderAPI, false, 0, ""},
 	{"GitHub: no permission", "", 403, header(gitHubID, "X-RateLimit-Remaining: 4999", "X-RateLimit-Reset: "+epoch(time.Hour)), `{"message":"Must have admin rights to Repository."}`, ProviderAPI, false, 0, ""},
@@ -465,6 +469,7 @@ func TestRulesOfTheUserComeFirst(t *testing.T) {
 		{Name: "class", Statuses: []int{5, 999}, Header: map[string][]string{"x-class": {"a", "b"}}, Kind: ProviderUnauthorized},
 		{Name: "refused", Statuses: []int{4}, Header: map[string][]string{"x-refused": {"1"}}, Kind: ProviderRateLimit, Unprocessed: true, Reset: "x-until"},
 		{Name: "refused for now", Statuses: []int{4}, Header: map[string][]string{"x-hinted": nil}, Hinted: true, Kind: ProviderUnavailable},
+		{Name: "waits", Statuses: []int{418}, Kind: ProviderUnavailable, Reset: "x-until", Wait: 2 * time.Second},
 		{Name: "expired", Statuses: []int{400}, Members: []string{"code"}, Codes: []string{"SlowDown"}, Kind: ProviderUnauthorized},
 	}
 	p, err := NewProvider(ProviderConfig{Rules: mine})
@@ -495,6 +500,11 @@ func TestRulesOfTheUserComeFirst(t *testing.T) {
 		{"a refusal and its reset", 409, header("X-Refused: 1", "X-Until: "+epoch(3*time.Second)), ``, ProviderRateLimit, true, 3 * time.Second, ""},
 		{"a refusal of the server's", 500, header("X-Refused: 1"), ``, ProviderInternal, false, 0, ""},
 		{"a hint", 404, header("X-Hinted: 1", "Retry-After: 3"), ``, ProviderUnavailable, false, 3 * time.Second, ""},
+		{"a wait", 418, nil, ``, ProviderUnavailable, false, 2 * time.Second, ""},
+		{"a reset before a wait", 418, header("X-Until: 7s"), ``, ProviderUnavailable, false, 7 * time.Second, ""},
+		{"a wait where the reset says nothing", 418, header("X-Until: soon"), ``, ProviderUnavailable, false, 2 * time.Second, ""},
+		{"a hint before a wait", 418, header("Retry-After: 1", "X-Until: 7s"), ``, ProviderUnavailable, false, time.Second, ""},
+		{"a hint to come at once before a wait", 418, header("Retry-After: 0", "X-Until: 7s"), ``, ProviderUnavailable, false, 0, ""},
 		{"no hint", 404, header("X-Hinted: 1"), ``, ProviderRequest, false, 0, ""},
 		{"before a built-in rule", 400, nil, `{"code":"SlowDown"}`, ProviderUnauthorized, false, 0, "SlowDown"},
 		{"a built-in rule after all", 429, nil, openAIQuota, ProviderAPI, false, 0, "insufficient_quota"},
@@ -539,6 +549,8 @@ func TestAllFaultsOfRulesAtOnce(t *testing.T) {
 		{"a success of a kind", Rule{Name: "n", Header: is, Kind: Success}, "Rules[0].Kind is success: want provider_api or a kind below it"},
 		{"a kind that is none", Rule{Name: "n", Header: is, Kind: 255}, fmt.Sprintf("Rules[0].Kind is %v: want provider_api or a kind below it", Kind(255))},
 		{"a bad reset", Rule{Name: "n", Header: is, Reset: "X:A"}, `Rules[0].Reset: "X:A" is not a field name`},
+		{"a negative wait", Rule{Name: "n", Header: is, Wait: -1}, "Rules[0].Wait: -1ns: want 0 to 876000h0m0s"},
+		{"a wait of more than a hundred years", Rule{Name: "n", Header: is, Wait: maxHint + 1}, "Rules[0].Wait: 876000h0m0.000000001s: want 0 to 876000h0m0s"},
 		{"a proof by status alone", Rule{Name: "n", Statuses: []int{4}, Kind: ProviderRateLimit, Unprocessed: true}, ""},
 		{"a proof by the body", Rule{Name: "n", Statuses: []int{4}, Header: is, Members: []string{"a"}, Codes: []string{"a"}, Kind: ProviderRateLimit, Unprocessed: true}, ""},
 		{"a proof of an outage", Rule{Name: "n", Statuses: []int{4}, Header: is, Kind: ProviderUnavailable, Unprocessed: true}, ""},

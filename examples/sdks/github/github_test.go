@@ -42,7 +42,7 @@ func TestLimits(t *testing.T) {
 	}{
 		{"secondary, for a moment", answer(403).RetryAfter(0), 2, 1, ""},
 		{"secondary, for a minute", answer(403).RetryAfter(time.Minute), 1, 0, "AbuseRateLimitError: You have exceeded a secondary rate limit."},
-		{"secondary, nobody knows for how long", answer(403), 2, 1, ""},
+		{"secondary, nobody says for how long: a minute", answer(403), 1, 1, "AbuseRateLimitError: You have exceeded a secondary rate limit."},
 		{"primary, for an hour", primary, 1, 0, "RateLimitError"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
