@@ -7,7 +7,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -141,4 +143,76 @@ func TestReturnErrorsLeavesNothingOpenBesideAnError(t *testing.T) {
 	if resp != nil || err != broken || !body.Closed() {          //nolint:errorlint // the very same
 		t.Errorf("%v, %v, body closed: %v; want the error alone, and the body closed", resp, err, body.Closed())
 	}
+}
+
+// Over HTTP/2 the Close of an answer waits for the upload, which here never ends by itself.
+func TestReturnErrorsEndsTheUploadThatWasAnsweredEarly(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_ = http.NewResponseController(w).Flush()
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	client, err := transport.Wrap(server.Client(), transport.Config{Policy: fast(), PerCall: []transport.Middleware{transport.ReturnErrors(nil)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, attempts := range map[string]int{"a body that can be read again": 3, "a body that cannot": 1} {
+		t.Run(name, func(t *testing.T) {
+			uploads := make(chan *io.PipeWriter, 3)
+			body := func() (io.ReadCloser, error) {
+				r, w := io.Pipe()
+				uploads <- w
+				return r, nil
+			}
+			req := newRequest(t, "PUT", server.URL, "")
+			req.ContentLength = -1
+			req.Body, _ = body()
+			if attempts > 1 {
+				req.GetBody = body
+			}
+			resp, err := client.Do(req) //nolint:bodyclose // there must be none
+			var down *classify.ProviderUnavailableError
+			if resp != nil || !errors.As(err, &down) || transport.TrailOf(nil, err).Attempts != attempts {
+				t.Errorf("%v, %v, %+v; want the typed error of %d attempts", resp, err, transport.TrailOf(nil, err), attempts)
+			}
+			for range attempts {
+				// A write to a pipe ends when its reader is closed.
+				if _, err := io.Copy(<-uploads, endless{}); !errors.Is(err, io.ErrClosedPipe) {
+					t.Errorf("upload: %v, want it closed", err)
+				}
+			}
+		})
+	}
+}
+
+// Nobody's error is anybody else's.
+func TestReturnErrorsServesManyCallsAtOnce(t *testing.T) {
+	rt := newChain(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		if req.URL.RawQuery == "" {
+			return ok.RoundTrip(req)
+		}
+		body := `{"error":"grant_revoked","details":{"grant_id":"` + req.URL.RawQuery + `"}}`
+		return &http.Response{StatusCode: 403, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: -1, Request: req}, nil
+	}), transport.Config{Classifier: alter(t), PerCall: []transport.Middleware{transport.ReturnErrors(nil)}})
+	var calls sync.WaitGroup
+	for i := range 64 {
+		grant := strconv.Itoa(i)
+		if i%2 == 0 {
+			grant = ""
+		}
+		req := newRequest(t, "GET", backend+"/?"+grant, "")
+		calls.Go(func() {
+			resp, err := rt.RoundTrip(req)
+			if resp != nil {
+				resp.Body.Close()
+			}
+			var gone *classify.GrantRevokedError
+			if errors.As(err, &gone) != (grant != "") || gone != nil && gone.GrantID != grant || (resp == nil) != (grant != "") {
+				t.Errorf("grant %q: %v, %v", grant, resp, err)
+			}
+		})
+	}
+	calls.Wait()
 }
