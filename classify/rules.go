@@ -67,7 +67,7 @@ const (
 	sourceStripe      = "Stripe: The Stripe-Should-Retry header, https://docs.stripe.com/error-low-level"
 	sourceOpenAIReset = "OpenAI: Rate limits, rate limits in headers, https://developers.openai.com/api/docs/guides/rate-limits"
 	sourceAWS         = "AWS: Retries, standard mode, https://docs.aws.amazon.com/boto3/latest/guide/retries.html"
-	sourceAWSBody     = sourceAWS + "; Smithy: AWS query protocol, error response structure, https://smithy.io/2.0/aws/protocols/aws-query-protocol.html; Smithy: EC2 query protocol, error response structure, https://smithy.io/2.0/aws/protocols/aws-ec2-query-protocol.html; S3: Error responses, https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"
+	sourceAWSBody     = sourceAWS + "; Smithy: AWS query protocol, operation error serialization, https://smithy.io/2.0/aws/protocols/aws-query-protocol.html; Smithy: EC2 query protocol, operation error serialization, https://smithy.io/2.0/aws/protocols/aws-ec2-query-protocol.html; S3: Error responses, https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"
 	sourceAWSHeader   = sourceAWS + "; Smithy: AWS restJson1, operation error serialization, https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html"
 	sourceGitHub      = "GitHub: Troubleshooting the REST API, rate limit errors, https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api"
 )

@@ -385,6 +385,8 @@ func TestHostileAnswers(t *testing.T) {
 		{"lists in lists", 429, nil, `{"error":` + big(`[`) + `{"status":"UNAVAILABLE"}`, ProviderRateLimit, 0},
 		{"a reason in a list of lists", 403, nil, `{"error":{"errors":[[{"reason":"rateLimitExceeded"}]]}}`, ProviderAPI, 0},
 		{"a reason beyond the end of a list", 403, nil, `{"error":{"errors":[` + big(`{},`) + `{"reason":"rateLimitExceeded"}]}}`, ProviderAPI, 0},
+		{"a reason at the end of a list", 403, nil, `{"error":{"errors":[` + strings.Repeat(`{},`, maxList-1) + `{"reason":"rateLimitExceeded"}]}}`, ProviderRateLimit, 0},
+		{"a reason just beyond the end of a list", 403, nil, `{"error":{"errors":[` + strings.Repeat(`{},`, maxList) + `{"reason":"rateLimitExceeded"}]}}`, ProviderAPI, 0},
 		{"a quota beside another status", 503, nil, openAIQuota, ProviderUnavailable, 0},
 		{"an overload beside another status", 400, nil, `{"error":{"type":"overloaded_error"}}`, ProviderRequest, 0},
 		{"codes of the Alter backend", 403, header("X-Ms-Error-Code: token_refresh_in_progress"), `{"code":"token_refresh_in_progress","error":{"code":"grant_revoked"}}`, ProviderAPI, 0},
