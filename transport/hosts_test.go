@@ -116,3 +116,19 @@ func TestOnHostsJudgesEachHopOfARedirect(t *testing.T) {
 		t.Errorf("stamps %q, want %q", stamps, want)
 	}
 }
+
+// net/http says what is wrong with it.
+func TestOnHostsLeavesARequestWithoutAURLToTheBase(t *testing.T) {
+	reached := false
+	m, err := transport.OnHosts(func(http.RoundTripper) http.RoundTripper { return nil }, "a.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rt := transport.Chain(roundTripFunc(func(*http.Request) (*http.Response, error) {
+		reached = true
+		return nil, http.ErrNotSupported
+	}), m)
+	if _, err := rt.RoundTrip(&http.Request{Header: http.Header{}}); err != http.ErrNotSupported || !reached { //nolint:bodyclose,errorlint // there is none; the very same
+		t.Errorf("%v, base reached: %v; want its own error", err, reached)
+	}
+}
