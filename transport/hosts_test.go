@@ -128,7 +128,7 @@ func TestOnHostsLeavesARequestWithoutAURLToTheBase(t *testing.T) {
 		reached = true
 		return nil, http.ErrNotSupported
 	}), m)
-	if _, err := rt.RoundTrip(&http.Request{Header: http.Header{}}); err != http.ErrNotSupported || !reached { //nolint:bodyclose,errorlint // there is none; the very same
+	if _, err := rt.RoundTrip(&http.Request{Header: http.Header{}}); err != http.ErrNotSupported || !reached {
 		t.Errorf("%v, base reached: %v; want its own error", err, reached)
 	}
 }

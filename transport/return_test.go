@@ -139,8 +139,8 @@ func TestReturnErrorsLeavesNothingOpenBesideAnError(t *testing.T) {
 	rt := transport.Chain(roundTripFunc(func(req *http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: body, ContentLength: -1, Request: req}, broken
 	}), transport.ReturnErrors(nil))
-	resp, err := rt.RoundTrip(newRequest(t, "GET", backend, "")) //nolint:bodyclose // there must be none
-	if resp != nil || err != broken || !body.Closed() {          //nolint:errorlint // the very same
+	resp, err := rt.RoundTrip(newRequest(t, "GET", backend, ""))
+	if resp != nil || err != broken || !body.Closed() {
 		t.Errorf("%v, %v, body closed: %v; want the error alone, and the body closed", resp, err, body.Closed())
 	}
 }
@@ -172,7 +172,7 @@ func TestReturnErrorsEndsTheUploadThatWasAnsweredEarly(t *testing.T) {
 			if attempts > 1 {
 				req.GetBody = body
 			}
-			resp, err := client.Do(req) //nolint:bodyclose // there must be none
+			resp, err := client.Do(req)
 			var down *classify.ProviderUnavailableError
 			if resp != nil || !errors.As(err, &down) || transport.TrailOf(nil, err).Attempts != attempts {
 				t.Errorf("%v, %v, %+v; want the typed error of %d attempts", resp, err, transport.TrailOf(nil, err), attempts)
