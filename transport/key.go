@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/steadytrip/steadytrip/classify"
 )
@@ -241,12 +242,23 @@ func exactHostKey(req *http.Request) key {
 // It looks at the URL, not at the Host header.
 func hostKey(req *http.Request) key { return exactHostKey(req).canonical() }
 
+// lower is s in lower case; a name that is not ASCII stays as it is. IDNA, by which net/http finds the server, does not fold as Go does:
+// "\u0130d.example" is another server than "id.example", and must not open its breaker.
+func lower(s string) string {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return s
+		}
+	}
+	return strings.ToLower(s)
+}
+
 // canonical is the usual spelling of a server's key; a user's own key is what it is.
 func (k key) canonical() key {
 	if k.scheme == "" {
 		return k
 	}
-	scheme, name := strings.ToLower(k.scheme), strings.ToLower(k.name)
+	scheme, name := lower(k.scheme), lower(k.name)
 	host, port := name, ""
 	if i := strings.LastIndexByte(name, ':'); i >= 0 && !strings.HasSuffix(name, "]") {
 		host, port = name[:i], name[i:]

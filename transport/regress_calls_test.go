@@ -222,6 +222,34 @@ func TestEverySpellingOfAHostSpendsOneBudget(t *testing.T) {
 	})
 }
 
+// IDNA looks a host with U+0130 up under another name than Go's lower case of it.
+func TestAnotherHostThatLooksLikeOneDoesNotOpenItsBreaker(t *testing.T) {
+	set := steady()
+	set.Breakers[0].Kinds = append(set.Breakers[0].Kinds, classify.ProviderRateLimit)
+	limited := answer(429, "", "Retry-After", "60")
+	rt := newChain(t, transporttest.Func(func(req *http.Request) (*http.Response, error) {
+		if req.URL.Host == "\u0130d.test" {
+			return limited.RoundTrip(req)
+		}
+		return ok.RoundTrip(req)
+	}), transport.Config{Policy: set})
+	for _, c := range []struct {
+		host   string
+		status int
+	}{{"\u0130d.test", 429}, {"id.test", 200}, {"ID.test", 200}} {
+		req := newRequest(t, "GET", "http://x.test/", "")
+		req.URL.Host = c.host
+		resp, err := rt.RoundTrip(req)
+		if err != nil {
+			t.Fatalf("%s: %v, want it sent", c.host, err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != c.status {
+			t.Errorf("%s: %d, want %d", c.host, resp.StatusCode, c.status)
+		}
+	}
+}
+
 func TestAnOuterRetryThatRetriedTellsItsOwnStory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		inside := newChain(t, transporttest.Play(answer(503, ""), ok), transport.Config{Policy: steady()})
