@@ -62,12 +62,29 @@ func New(base http.RoundTripper, cfg Config) (http.RoundTripper, error) {
 		cfg.Hooks = JoinHooks(cfg.Hooks, LogHooks(cfg.Logger))
 	}
 	var chain []Middleware
-	chain = append(chain, cfg.PerCall...)
+	var faults []error
+	add := func(name string, list []Middleware) {
+		for i, wrap := range list {
+			chain = append(chain, func(next http.RoundTripper) http.RoundTripper {
+				rt := wrap(next)
+				if rt == nil {
+					faults = append(faults, fmt.Errorf("transport: Config.%s[%d] returned nil: want a RoundTripper", name, i))
+					return next
+				}
+				return rt
+			})
+		}
+	}
+	add("PerCall", cfg.PerCall)
 	chain = append(chain, Retry(shared, &cfg.Hooks), Break(shared, &cfg.Hooks))
-	chain = append(chain, cfg.Watch...)
+	add("Watch", cfg.Watch)
 	chain = append(chain, Classify(cfg.Classifier))
-	chain = append(chain, cfg.PerAttempt...)
-	return Chain(base, chain...), nil
+	add("PerAttempt", cfg.PerAttempt)
+	rt := Chain(base, chain...)
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	return rt, nil
 }
 
 // Wrap returns a copy of client whose Transport is wrapped as [New] does. The client itself is not changed;

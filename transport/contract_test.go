@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -519,6 +520,28 @@ func TestNewReportsEveryFaultAtOnce(t *testing.T) {
 			t.Errorf("%q does not name %s", err, want)
 		}
 	}
+}
+
+func TestMiddlewaresThatReturnNothingAreReported(t *testing.T) {
+	nothing := func(http.RoundTripper) http.RoundTripper { return nil }
+	elsewhere, err := transport.OnHosts(nothing, "id.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = transport.New(nil, transport.Config{
+		PerCall: []transport.Middleware{nothing}, Watch: []transport.Middleware{nothing}, PerAttempt: []transport.Middleware{transport.AttemptTimeout(time.Second), elsewhere},
+	})
+	for _, want := range []string{"Config.PerCall[0] returned nil: want a RoundTripper", "Config.Watch[0]", "Config.PerAttempt[1]"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not name %s", err, want)
+		}
+	}
+	defer func() {
+		if got := fmt.Sprint(recover()); !strings.Contains(got, "a Middleware returned nil") {
+			t.Errorf("Chain panicked with %q", got)
+		}
+	}()
+	transport.Chain(nil, nothing)
 }
 
 func TestClientTimeoutBoundsTheWholeCall(t *testing.T) {

@@ -31,7 +31,13 @@ func OnHosts(m Middleware, hosts ...string) (Middleware, error) {
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
-	return func(next http.RoundTripper) http.RoundTripper { return &onHosts{inner{next}, m(next), c} }, nil
+	return func(next http.RoundTripper) http.RoundTripper {
+		there := m(next)
+		if there == nil {
+			return nil
+		}
+		return &onHosts{inner{next}, there, c}
+	}, nil
 }
 
 // oneOfThem is the classifier of a host that stands in a list.

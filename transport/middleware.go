@@ -10,14 +10,17 @@ import (
 type Middleware func(next http.RoundTripper) http.RoundTripper
 
 // Chain wraps base in the middlewares; the first is the outermost. A nil base is [http.DefaultTransport],
-// looked up at each request. Nil middlewares are left out.
+// looked up at each request. Nil middlewares are left out; one that returns nil makes Chain panic, where [New] returns an error.
 func Chain(base http.RoundTripper, middlewares ...Middleware) http.RoundTripper {
 	if base == nil {
 		base = defaultBase{}
 	}
 	for _, wrap := range slices.Backward(middlewares) {
-		if wrap != nil {
-			base = wrap(base)
+		if wrap == nil {
+			continue
+		}
+		if base = wrap(base); base == nil {
+			panic("transport: a Middleware returned nil: want a RoundTripper")
 		}
 	}
 	return base
