@@ -114,7 +114,9 @@ func New(cfg Config) (*Client, error) {
 func classifierFor(host string) (classify.Classifier, error) {
 	return classify.AlterConfig{Codes: []classify.Code{
 		{Code: "signature_invalid", Kind: classify.InvalidKey, Basis: classify.Documented, Note: "signed with another secret"},
-		{Code: "request_replayed", Kind: classify.BackendValidation, Basis: classify.Documented, Note: "signed once and sent twice"},
+		// net/http itself sends a GET a second time if its answer gets lost on a connection that was in use before. The backend
+		// knows that signature: this is a lost connection, after which a GET may be made again and a POST may have been carried out.
+		{Code: "request_replayed", Kind: classify.ConnectionLost, Basis: classify.Documented, Note: "signed once and sent twice"},
 		{Code: "timestamp_out_of_range", Kind: classify.BackendValidation, Basis: classify.Documented, Note: "signed long ago, or by a clock that is wrong"},
 	}}.For(host)
 }

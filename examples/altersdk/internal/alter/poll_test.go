@@ -255,6 +255,36 @@ func TestACallWhoseApprovalGotLostIsNotMadeAgain(t *testing.T) {
 	}
 }
 
+// net/http sends a question again by itself if a connection that was in use before ends without an answer: with the same bytes,
+// so under a signature that the backend has seen.
+func TestTheWaitSurvivesWhatNetHTTPSendsAgain(t *testing.T) {
+	for _, fault := range []transporttest.Fault{transporttest.Reset, transporttest.HangUp} {
+		t.Run(fault.String(), func(t *testing.T) {
+			b := newBackend(t)
+			b.Inner.RequireApproval(grant, transporttest.ApprovalPending, transporttest.ApprovalApproved, transporttest.ApprovalExecuted)
+			c := newClient(t, b, nil)
+			_, err := c.Proxy(t.Context(), write)
+			var pending *classify.ApprovalPendingError
+			if !errors.As(err, &pending) {
+				t.Fatalf("got %v, want a pending approval", err)
+			}
+			b.LoseNext(fault, 1)
+			if answer, err := c.Await(t.Context(), pending.ApprovalID); err != nil || answer.Status != http.StatusOK {
+				t.Errorf("got %v, %v, want the answer", answer, err)
+			}
+			replayed := 0
+			for _, r := range b.Requests() {
+				if r.Status == http.StatusUnauthorized {
+					replayed++
+				}
+			}
+			if replayed != 1 {
+				t.Errorf("%d requests were sent twice, want one", replayed)
+			}
+		})
+	}
+}
+
 // Many calls at once, each of which waits for an approval of its own, and is asked about by several goroutines, while connections
 // break and the grant's token is refreshed: each call is made once and carried out once.
 func TestEachApprovalIsAskedForOnce(t *testing.T) {
@@ -262,19 +292,24 @@ func TestEachApprovalIsAskedForOnce(t *testing.T) {
 	b := newBackend(t)
 	b.Inner.RequireApproval(grant, transporttest.ApprovalPending, transporttest.ApprovalApproved, transporttest.ApprovalExecuted)
 	c := newClient(t, b, nil)
-	var wg sync.WaitGroup
+	var wg, asked sync.WaitGroup
+	asked.Add(calls)
 	for i := range calls {
 		wg.Go(func() {
 			call := write
 			call.Body = fmt.Appendf(nil, `{"number":%d}`, i)
 			_, err := c.Proxy(t.Context(), call)
+			asked.Done()
 			var pending *classify.ApprovalPendingError
 			if !errors.As(err, &pending) {
 				t.Errorf("got %v, want a pending approval", err)
 				return
 			}
+			asked.Wait() // what gets lost is questions
 			if i == calls/2 {
 				b.Inner.HoldRefresh(grant, 100*time.Millisecond)
+				b.LoseNext(transporttest.Reset, 4)
+				b.FailNext(transporttest.HangUp, 4)
 			}
 			var each sync.WaitGroup
 			for range waiters {

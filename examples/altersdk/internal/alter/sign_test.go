@@ -114,8 +114,8 @@ func TestASignatureMadeOnceACallIsRefusedTheSecondTime(t *testing.T) {
 	}
 	defer resp.Body.Close()
 	refused := classify.CheckResponse(resp)
-	if v := classify.Of(nil, refused); v.Code != "request_replayed" || v.Action() != classify.Fix || resp.StatusCode != http.StatusUnauthorized {
-		t.Errorf("got %d, %+v, want a 401 request_replayed, to be fixed", resp.StatusCode, v)
+	if v := classify.Of(nil, refused); v.Code != "request_replayed" || v.Kind != classify.ConnectionLost || resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("got %d, %+v, want a 401 request_replayed in place of what was lost", resp.StatusCode, v)
 	}
 	if got := b.Inner.Acted(grant); got != 1 || len(b.Requests()) != 2 {
 		t.Errorf("carried out %d times in %d requests, want once in 2", got, len(b.Requests()))
