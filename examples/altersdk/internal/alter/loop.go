@@ -34,9 +34,11 @@ type Loop struct {
 }
 
 // Do makes a call by send, which is [Client.Proxy] or [Client.Retrieve]. It ends with the answer, with the error that nothing
-// could be done about, or with the last one when further rounds would lead nowhere.
+// could be done about, or with the last one when further rounds would lead nowhere. While an approval may still be given it does
+// not make the call again: then the error has a *classify.ApprovalPendingError or a *classify.ApprovalTimeoutError inside, and with it
+// the id for [Client.Await].
 func (l *Loop) Do(ctx context.Context, send func(context.Context, Call) (*Answer, error), call Call) (*Answer, error) {
-	var request Request // what the user was asked for last
+	request := Request{Provider: call.Provider} // what the user was asked for last
 	answer, err := send(ctx, call)
 	for range maxRounds {
 		var failure *classify.AlterSDKError
@@ -71,12 +73,20 @@ func (l *Loop) Do(ctx context.Context, send func(context.Context, Call) (*Answer
 				l.tell(advice(verdict, call))
 				return nil, err
 			}
-			err = l.choose(ctx, ambiguous, &call)
+			picked, unasked := l.choose(ctx, ambiguous, &call)
+			if unasked != nil || !picked {
+				return nil, cmp.Or(unasked, err)
+			}
+			err = nil
 
 		case classify.FollowUp:
 			if errors.As(err, &pending) {
 				// The call was made, and waits for its approver. Making it again would ask for a second approval.
-				answer, err = l.await(ctx, pending)
+				var open *openError
+				if answer, err = l.await(ctx, pending); errors.As(err, &open) {
+					l.tell(advice(classify.Of(nil, err), call))
+					return nil, err
+				}
 				continue
 			}
 			l.tell(advice(verdict, call))
@@ -134,8 +144,8 @@ func choosable(e *classify.AmbiguousGrantError, call Call) bool {
 	return len(e.AppUserIDs) > 0 && call.User == ""
 }
 
-// choose has the user pick an account, or whose delegation it is, and names it in the call.
-func (l *Loop) choose(ctx context.Context, e *classify.AmbiguousGrantError, call *Call) error {
+// choose has the user pick an account, or whose delegation it is, and names it in the call. It reports whether one was picked.
+func (l *Loop) choose(ctx context.Context, e *classify.AmbiguousGrantError, call *Call) (bool, error) {
 	question, options, target := "Which account?", e.AccountIdentifiers, &call.Account
 	if len(options) == 0 {
 		question, options, target = "Whose delegation?", e.AppUserIDs, &call.User
@@ -145,11 +155,11 @@ func (l *Loop) choose(ctx context.Context, e *classify.AmbiguousGrantError, call
 		shown[i] = mask(option)
 	}
 	pick, err := l.User.Choose(ctx, question, shown...)
-	if err != nil {
-		return err
+	if err != nil || pick < 0 || pick >= len(options) {
+		return false, err
 	}
 	*target = options[pick]
-	return nil
+	return true, nil
 }
 
 // await sends the approver to the approval's page and waits for what comes of it.
@@ -159,8 +169,25 @@ func (l *Loop) await(ctx context.Context, e *classify.ApprovalPendingError) (*An
 			return nil, err
 		}
 	}
-	return l.Client.Await(ctx, e.ApprovalID)
+	answer, err := l.Client.Await(ctx, e.ApprovalID)
+	if kind := classify.Of(nil, err).Kind; err != nil && !kind.Is(classify.Approval) && !kind.Is(classify.ProviderAPI) {
+		return nil, &openError{err, e}
+	}
+	return answer, err
 }
+
+// openError says that asking for an approval failed for good. The approval may still be given, so what the failure asks for
+// must not be followed by the call: that would be a second one.
+type openError struct {
+	failure error
+	pending *classify.ApprovalPendingError
+}
+
+func (e *openError) Error() string {
+	return e.failure.Error() + " The call was made, and its approval may still be given."
+}
+
+func (e *openError) Unwrap() []error { return []error{e.failure, e.pending} }
 
 // advice is what is left to do about a failure that nobody here can heal.
 func advice(v classify.Verdict, call Call) string {

@@ -94,6 +94,9 @@ func TestTheLoopDoesWhatTheActionAsksFor(t *testing.T) {
 		{name: "restart_connect: declined for good",
 			set:  func(b *loopback.Backend) { b.Inner.SetGrant(grant, transporttest.Deleted) },
 			call: read, answers: []string{"no", "1"}, asked: []string{"open: authorize calendar", consent}, want: classify.ConnectDenied, sent: 1},
+		{name: "restart_connect: what the call itself is answered",
+			set:  func(b *loopback.Backend) { b.AnswerNext(transporttest.AlterError(403, "connect_denied", ""), 1) },
+			call: read, answers: []string{"0", "yes"}, asked: []string{consent, "open: authorize calendar"}, sent: 2, acted: 1},
 		{name: "reauthorize: a scope, with a token",
 			set:  func(b *loopback.Backend) { b.Inner.ChallengeScopes("calendar.write") },
 			call: write, retrieve: true, answers: []string{"yes"}, asked: []string{"open: authorize calendar with calendar.write"}, sent: 2, acted: 2},
@@ -363,3 +366,65 @@ func TestNewRefusesWhatIsNoURL(t *testing.T) {
 		}
 	}
 }
+
+// An approval that is waited for is never asked for a second time, whatever the backend says to the question: it may still be given.
+func TestALoopThatCannotAskForItsApprovalDoesNotCallAgain(t *testing.T) {
+	for _, code := range []string{"grant_revoked", "no_delegated_grant", "ambiguous_grant", "connect_denied", "key_revoked"} {
+		t.Run(code, func(t *testing.T) {
+			calls := transporttest.Play(pendingCall).Repeat()
+			c, err := alter.New(alter.Config{URL: "http://backend.test", Key: testKey, Base: routes{
+				"/v1/proxy":                calls,
+				"/v1/approvals/approval-7": transporttest.Play(transporttest.AlterError(410, code, "")).Repeat(),
+				"/v1/connect/sessions":     transporttest.Play(transporttest.Answer(201, `{"session_id":"s","connect_url":"http://backend.test/connect/s"}`)).Repeat(),
+				"/v1/connect/sessions/s":   transporttest.Play(transporttest.Answer(200, `{"status":"completed"}`)).Repeat(),
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var told []string
+			loop := alter.Loop{Client: c, User: willing{}, Tell: func(text string) { told = append(told, text) }}
+			_, err = loop.Do(t.Context(), c.Proxy, write)
+			if calls.Count() != 1 {
+				t.Errorf("called %d times, want once", calls.Count())
+			}
+			var pending *classify.ApprovalPendingError
+			if v := classify.Of(nil, err); v.Code != code || !errors.As(err, &pending) || pending.ApprovalID != approvalID {
+				t.Errorf("got %v, want the failure, and the approval's id inside", err)
+			}
+			if want := classify.Of(nil, err).Action().Todo(); len(told) != 1 || told[0] != want {
+				t.Errorf("told %q, want %q", told, want)
+			}
+			if strings.Contains(fmt.Sprint(err), approvalID) {
+				t.Errorf("the text has the id: %v", err)
+			}
+		})
+	}
+}
+
+// willing agrees to everything, without a browser.
+type willing struct{}
+
+func (willing) Open(context.Context, string, string) error { return nil }
+
+func (willing) Choose(context.Context, string, ...string) (int, error) { return 0, nil }
+
+// Whoever picks none of the options gets the failure back.
+func TestAChoiceOfNothingEndsTheLoop(t *testing.T) {
+	for _, pick := range []int{-1, 2} {
+		b := newBackend(t)
+		b.Link("calendar", "bob@example.org", "grant-2")
+		c := newClient(t, b, nil)
+		loop := alter.Loop{Client: c, User: picking(pick)}
+		answer, err := loop.Do(t.Context(), c.Proxy, read)
+		if got := classify.Of(nil, err).Kind; answer != nil || got != classify.AmbiguousGrant || b.Count(http.MethodPost, "/v1/proxy") != 1 {
+			t.Errorf("%d: got %v (%v) after %d calls, want %v after one", pick, got, err, b.Count(http.MethodPost, "/v1/proxy"), classify.AmbiguousGrant)
+		}
+	}
+}
+
+// picking picks one index, whatever there is.
+type picking int
+
+func (picking) Open(context.Context, string, string) error { return nil }
+
+func (p picking) Choose(context.Context, string, ...string) (int, error) { return int(p), nil }
