@@ -5,10 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/steadytrip/steadytrip/classify"
 )
+
+// maxQuestion bounds a question with all its attempts, and the reading of its answer.
+const maxQuestion = 3 * attemptTimeout
 
 // Await waits for the end of an approval and returns the approved call's answer. It only ever asks: the call itself was made
 // already, and the backend carries it out once it is approved.
@@ -28,22 +32,9 @@ func (c *Client) Await(ctx context.Context, approvalID string) (*Answer, error) 
 		if err != nil {
 			return false, err
 		}
-		verdict := classify.ApprovalVerdict(row.Body)
-		if verdict.Kind == classify.ApprovalPending {
-			return false, nil
-		}
-		if err := verdict.Err(nil); err != nil {
+		hasResult, err := executed(row.Body, approvalID)
+		if err != nil || !hasResult {
 			return false, err
-		}
-		var executed struct {
-			Status    string `json:"status"`
-			HasResult bool   `json:"has_result"`
-		}
-		if json.Unmarshal(row.Body, &executed) != nil || executed.Status == "" {
-			return false, classify.Verdict{Kind: classify.Backend}.Err(errors.New("alter: the backend's answer is no approval"))
-		}
-		if !executed.HasResult {
-			return false, nil // it is being carried out
 		}
 		answer, err = c.get(ctx, path+"/result")
 		return err == nil, err
@@ -55,6 +46,31 @@ func (c *Client) Await(ctx context.Context, approvalID string) (*Answer, error) 
 		return nil, err
 	}
 	return unwrap(answer)
+}
+
+// executed reports whether an approval's row says that there is a result. The error is how the approval ended otherwise, if it did.
+func executed(body []byte, approvalID string) (bool, error) {
+	var row struct {
+		Status    string `json:"status"`
+		HasResult bool   `json:"has_result"`
+	}
+	if json.Unmarshal(body, &row) != nil || row.Status == "" {
+		return false, classify.Verdict{Kind: classify.Backend}.Err(errors.New("alter: the backend's answer is no approval"))
+	}
+	verdict := classify.ApprovalVerdict(body)
+	switch {
+	case verdict.Kind == classify.ApprovalPending:
+		return false, nil
+	case verdict.Kind != classify.Unclassified:
+		if verdict.Detail.ApprovalID == "" {
+			verdict.Detail.ApprovalID = approvalID
+		}
+	case strings.EqualFold(row.Status, "executed"):
+		return row.HasResult, nil // without one it is being carried out
+	default: // a state that nobody knows, in a row that does not repeat the id
+		verdict = classify.Verdict{Kind: classify.Approval, Basis: classify.Guessed, Code: row.Status, Detail: &classify.Detail{ApprovalID: approvalID}}
+	}
+	return false, verdict.Err(nil)
 }
 
 // gaveUpError says why polling ended without an end: the context's cause, and the last failure if there was one.
@@ -84,7 +100,10 @@ func (c *Client) poll(ctx context.Context, look func(context.Context) (done bool
 	defer cancel()
 	var last error
 	for ctx.Err() == nil {
-		done, err := look(ctx)
+		question, cancel := context.WithTimeout(ctx, maxQuestion)
+		done, err := look(question)
+		late := question.Err() != nil
+		cancel()
 		if done {
 			return nil
 		}
@@ -94,7 +113,7 @@ func (c *Client) poll(ctx context.Context, look func(context.Context) (done bool
 		pause := c.cfg.Every
 		if err != nil {
 			verdict := classify.Of(nil, err)
-			if !transient(verdict) {
+			if !late && !transient(verdict) {
 				return err
 			}
 			pause, last = max(pause, verdict.RetryAfter), err

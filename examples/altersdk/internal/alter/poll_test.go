@@ -382,3 +382,47 @@ func TestASessionWhoseAnswerGotLostIsOpenedAgain(t *testing.T) {
 		t.Errorf("got %v after %d requests, want a session after 2", err, b.Count(http.MethodPost, "/v1/connect/sessions"))
 	}
 }
+
+// A state that nobody knows ends the wait, also in a row without the approval's id; a row that names no state is none.
+func TestUnknownStatesEndTheWait(t *testing.T) {
+	for body, want := range map[string]classify.Kind{
+		`{"status":"cancelled"}`:                   classify.Approval,
+		`{"status":"cancelled","has_result":true}`: classify.Approval,
+		`{"status":"ok"}`:                          classify.Approval,
+		`{"status":""}`:                            classify.Backend,
+		`{"status":null,"has_result":false}`:       classify.Backend,
+		`[]`:                                       classify.Backend,
+		`<html>`:                                   classify.Backend,
+		``:                                         classify.Backend,
+		`{"status":"denied"}`:                      classify.ApprovalDenied,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c, script := scripted(t, transporttest.Answer(200, body))
+			script.Repeat()
+			_, err := c.Await(t.Context(), approvalID)
+			if got := classify.Of(nil, err).Kind; got != want || script.Count() != 1 {
+				t.Errorf("%s: got %v (%v) after %d questions, want %v after one", body, got, err, script.Count(), want)
+			}
+			var ended *classify.ApprovalError
+			if errors.As(err, &ended) && ended.ApprovalID != approvalID {
+				t.Errorf("%s: the error names the approval %q, want %q", body, ended.ApprovalID, approvalID)
+			}
+		})
+	}
+}
+
+// An answer whose body stalls takes the time of one question, and not that of the whole wait.
+func TestTheWaitSurvivesABodyThatStalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stalled := transporttest.Answer(200, "").Stream(transporttest.Chunk(`{"sta`), transporttest.Stall())
+		c, _ := scripted(t, stalled, row("executed"), stalled, row("executed"), result)
+		begin := time.Now()
+		answer, err := c.Await(t.Context(), approvalID)
+		if err != nil || answer.Status != 201 {
+			t.Errorf("got %v, %v, want the provider's 201", answer, err)
+		}
+		if took, want := time.Since(begin), 184*time.Second; took != want { // 90 s for each question that stalls, and a pause after it
+			t.Errorf("took %s, want %s", took, want)
+		}
+	})
+}
