@@ -8,7 +8,7 @@ import (
 
 // What the tests, which are a package of their own since package loopback imports this one, need of the inside.
 var (
-	Mask          = mask
+	Masked        = masked
 	ClassifierFor = classifierFor
 )
 

@@ -150,11 +150,7 @@ func (l *Loop) choose(ctx context.Context, e *classify.AmbiguousGrantError, call
 	if len(options) == 0 {
 		question, options, target = "Whose delegation?", e.AppUserIDs, &call.User
 	}
-	shown := make([]string, len(options))
-	for i, option := range options {
-		shown[i] = mask(option)
-	}
-	pick, err := l.User.Choose(ctx, question, shown...)
+	pick, err := l.User.Choose(ctx, question, masked(options)...)
 	if err != nil || pick < 0 || pick >= len(options) {
 		return false, err
 	}
@@ -201,12 +197,30 @@ func advice(v classify.Verdict, call Call) string {
 	return v.Action().Todo()
 }
 
-// mask shows of an account what its owner needs to know it again: "ada@example.com" becomes "a...@example.com",
-// and anything else its last four letters, half of it at most.
-func mask(account string) string {
+// masked shows of accounts what their owner needs to know them again, and as much more as it takes to tell them apart.
+func masked(accounts []string) []string {
+	shown := make([]string, len(accounts))
+	for more, clash := 0, true; clash; more = max(1, 2*more) {
+		clash = false
+		seen := make(map[string]string, len(accounts))
+		for i, account := range accounts {
+			shown[i] = mask(account, more)
+			if other, found := seen[shown[i]]; found && other != account && more < max(len(account), len(other)) {
+				clash = true
+			}
+			seen[shown[i]] = account
+		}
+	}
+	return shown
+}
+
+// mask shows the first letter of "ada@example.com", as "a...@example.com", and of anything else the last four letters, half of it
+// at most; and some letters more.
+func mask(account string, more int) string {
 	if name, domain, ok := strings.Cut(account, "@"); ok && name != "" {
-		return fmt.Sprintf("%c...@%s", []rune(name)[0], domain)
+		letters := []rune(name)
+		return fmt.Sprintf("%s...@%s", string(letters[:min(1+more, len(letters))]), domain)
 	}
 	letters := []rune(account)
-	return "..." + string(letters[max(len(letters)-4, (len(letters)+1)/2):])
+	return "..." + string(letters[max(0, max(len(letters)-4, (len(letters)+1)/2)-more):])
 }

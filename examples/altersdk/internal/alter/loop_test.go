@@ -353,8 +353,25 @@ func TestMaskShowsEnoughAndNoMore(t *testing.T) {
 		"a":               "...",
 		"":                "...",
 	} {
-		if got := alter.Mask(account); got != want {
+		if got := alter.Masked([]string{account})[0]; got != want {
 			t.Errorf("%q: got %q, want %q", account, got, want)
+		}
+	}
+}
+
+// Accounts that differ are shown such that they do.
+func TestMasksTellAccountsApart(t *testing.T) {
+	for _, test := range []struct{ accounts, want []string }{
+		{[]string{"ada@example.com", "alan@example.com"}, []string{"ad...@example.com", "al...@example.com"}},
+		{[]string{"ada@example.com", "ada@example.com"}, []string{"a...@example.com", "a...@example.com"}},
+		{[]string{"ada@example.com", "ada@example.com", "bob@example.com"}, []string{"a...@example.com", "a...@example.com", "b...@example.com"}},
+		{[]string{"ada1@example.com", "ada2@example.com"}, []string{"ada1...@example.com", "ada2...@example.com"}},
+		{[]string{"0b0e-aaaa-7e11", "0b0e-bbbb-7e11"}, []string{"...a-7e11", "...b-7e11"}},
+		{[]string{"xa", "a"}, []string{"...a", "..."}},
+		{nil, []string{}},
+	} {
+		if got := alter.Masked(test.accounts); !slices.Equal(got, test.want) {
+			t.Errorf("%q: got %q, want %q", test.accounts, got, test.want)
 		}
 	}
 }
