@@ -91,7 +91,8 @@ func New(cfg Config) (*Client, error) {
 	}
 	c := &Client{cfg: cfg}
 	c.keys.deprecated = cfg.Deprecated
-	c.keys.key.Store(&cfg.Key)
+	c.UseKey(cfg.Key)
+	c.cfg.Key = Key{} // fmt prints what is in unexported fields, and does not ask it for a String
 	// A redirect is an answer: nothing with a key or a token in it goes where somebody points.
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	c.http, err = transport.Wrap(&http.Client{Transport: cfg.Base, CheckRedirect: stay}, transport.Config{

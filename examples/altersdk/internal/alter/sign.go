@@ -100,7 +100,7 @@ func (s *signer) RoundTrip(req *http.Request) (*http.Response, error) {
 	signed.Header.Set(FieldSignature, Signature(key.Secret, req.Method, req.URL.RequestURI(), timestamp, nonce, digest))
 
 	resp, err := s.next.RoundTrip(signed)
-	if resp != nil && s.keys.deprecated != nil && resp.Header.Get(FieldDeprecated) == "true" {
+	if resp != nil && s.keys.deprecated != nil && strings.EqualFold(resp.Header.Get(FieldDeprecated), "true") {
 		if _, told := s.keys.told.LoadOrStore(key.ID, true); !told {
 			s.keys.deprecated(req.Context(), key.Name)
 		}

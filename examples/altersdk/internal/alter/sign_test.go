@@ -289,6 +289,47 @@ func TestADeprecatedKeyIsToldOnce(t *testing.T) {
 	}
 }
 
+// The field is read as Alter documents it, however its case, and whatever else is in it is no event.
+func TestDeprecationIsReadFromTheField(t *testing.T) {
+	for _, test := range []struct {
+		values []string
+		want   bool
+	}{
+		{nil, false}, {[]string{""}, false}, {[]string{"false"}, false}, {[]string{"soon"}, false}, {[]string{"true\x1b[2J"}, false}, {[]string{"0"}, false},
+		{[]string{"true"}, true}, {[]string{"True"}, true}, {[]string{"TRUE"}, true}, {[]string{"true", "true"}, true},
+	} {
+		answer := transporttest.Answer(200, "")
+		for _, value := range test.values {
+			answer = answer.Header(alter.FieldDeprecated, value)
+		}
+		told := 0
+		client := &http.Client{Transport: alter.Sign(testKey, "backend.test", func(context.Context, string) { told++ })(transporttest.Play(answer).Repeat())}
+		for range 2 {
+			resp, err := client.Get("http://backend.test/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+		}
+		if want := map[bool]int{true: 1}[test.want]; told != want {
+			t.Errorf("%q: told %d times, want %d", test.values, told, want)
+		}
+	}
+}
+
+// Whoever logs a client does not log its key. (fmt asks no String of what is behind an unexported field.)
+func TestAClientPrintsNoSecret(t *testing.T) {
+	c, err := alter.New(alter.Config{URL: "http://backend.test", Key: testKey})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, got := range []string{fmt.Sprint(c), fmt.Sprintf("%+v", c), fmt.Sprintf("%#v", c), fmt.Sprintf("%+v", alter.Loop{Client: c})} {
+		if strings.Contains(got, testKey.ID) || strings.Contains(got, testKey.Secret) {
+			t.Errorf("got %s, with the key in it", got)
+		}
+	}
+}
+
 func TestAKeyPrintsItsNameAlone(t *testing.T) {
 	text, err := json.Marshal(testKey)
 	if err != nil {
