@@ -13,7 +13,7 @@
 // empty lines and those that begin with # do not count.
 //
 // Exit codes: 0 all stories were played; 1 a story in which everybody agreed did not end as told; 2 a wrong command line
-// or a wrong answer in a script; 3 the answers ended before the questions did; 130 interrupted.
+// or a script that is wrong; 3 the answers ended before the questions did; 130 interrupted.
 package main
 
 import (
@@ -90,6 +90,12 @@ func run(ctx context.Context, args []string, c console) int {
 		err = errors.New("there are no arguments but flags")
 	case *yes && *script != "":
 		err = errors.New("-yes and -script exclude each other")
+	default:
+		flags.Visit(func(f *flag.Flag) {
+			if f.Name == "script" && *script == "" {
+				err = errors.New("-script wants the name of a file")
+			}
+		})
 	}
 	if err != nil {
 		fmt.Fprintln(c.err, "altersdk:", err)
@@ -106,7 +112,7 @@ func run(ctx context.Context, args []string, c console) int {
 	case c.terminal:
 		return playAll(ctx, chosen, form{c.in, c.out}, c)
 	}
-	return playAll(ctx, chosen, readLines(ctx, c.in, c.out, 3), c)
+	return playAll(ctx, chosen, readLines(ctx, c.in, c.out, "", 3), c)
 }
 
 // playScript plays stories with the answers of a file, which must be as many as there are questions.
@@ -117,13 +123,24 @@ func playScript(ctx context.Context, chosen []story, name string, c console) int
 		return exitWrong
 	}
 	defer func() { _ = file.Close() }() // it was only read
-	answers := readLines(ctx, file, c.out, 1)
+	answers := readLines(ctx, file, c.out, name, 1)
 	code := playAll(ctx, chosen, answers, c)
-	if code == exitPlayed {
-		if _, left := <-answers.next; left {
-			fmt.Fprintln(c.err, "altersdk: the script has more answers than there were questions")
+	if code != exitPlayed {
+		return code
+	}
+	select {
+	case extra, left := <-answers.next:
+		switch {
+		case extra.err != nil:
+			fmt.Fprintf(c.err, "altersdk: %v: %v\n", errUnreadable, extra.err)
+			return exitWrong
+		case left:
+			fmt.Fprintf(c.err, "altersdk: %s:%d: the script has more answers than there were questions\n", name, extra.line)
 			return exitWrong
 		}
+	case <-ctx.Done(): // somebody still writes the script
+		fmt.Fprintln(c.out, "\nInterrupted.")
+		return exitInterrupted
 	}
 	return code
 }
@@ -140,8 +157,11 @@ func playAll(ctx context.Context, chosen []story, ask asker, c console) int {
 			return exitInterrupted
 		case errors.Is(err, errUnanswered):
 			p.line("\nThere are no more answers. Good-bye.")
+			if err != errUnanswered { // there is more to say
+				fmt.Fprintln(c.err, "altersdk:", err)
+			}
 			return exitUnanswered
-		case errors.Is(err, errWrongAnswer):
+		case errors.Is(err, errWrongAnswer), errors.Is(err, errUnreadable):
 			fmt.Fprintln(c.err, "altersdk:", err)
 			return exitWrong
 		}

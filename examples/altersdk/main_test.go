@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -242,7 +243,7 @@ func TestExitCodesAndComplaints(t *testing.T) {
 		{"a script that is not there", "", []string{"-script", "/none"}, exitWrong, "", "/none"},
 		{"input that has ended", "", []string{"-story", "revoked"}, exitUnanswered, "There are no more answers. Good-bye.", ""},
 		{"input that ends in between", "no\n", []string{"-story", "revoked"}, exitUnanswered, "There are no more answers. Good-bye.", ""},
-		{"a script that ends too soon", "", []string{"-story", "choose", "-script", scriptFile(t, "# nothing\n")}, exitUnanswered, "Good-bye.", ""},
+		{"a script that ends too soon", "", []string{"-story", "choose", "-script", scriptFile(t, "# nothing\n")}, exitUnanswered, "Good-bye.", "no more answers"},
 		{"a script with a wrong answer", "", []string{"-story", "choose", "-script", scriptFile(t, "3\n1\n")}, exitWrong, "none of them", "none of the options"},
 		{"a script with an answer too many", "", []string{"-story", "choose", "-script", scriptFile(t, "1\n1\n")}, exitWrong, "Played", "more answers"},
 		{"a slip that is put right", "maybe\n\n2\n", []string{"-story", "choose"}, exitPlayed, "that is none of them", ""},
@@ -343,6 +344,41 @@ func TestColoursAreForThoseWhoWantThem(t *testing.T) {
 	}
 }
 
+// The rest of a script is waited for, since it may have an answer too many, but not after an interrupt.
+func TestAnInterruptEndsTheWaitForTheRestOfAScript(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	in, answers, err := os.Pipe() // as in -script <(...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	defer answers.Close()
+	name := fmt.Sprintf("/dev/fd/%d", in.Fd())
+	if _, err := os.Stat(name); err != nil {
+		t.Skipf("no /dev/fd here: %v", err)
+	}
+	if _, err := io.WriteString(answers, "1\n"); err != nil {
+		t.Fatal(err)
+	}
+	out := &watched{until: "Played 1 of 1.", seen: cancel}
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, []string{"-story", "choose", "-script", name}, console{in: strings.NewReader(""), out: out, err: io.Discard})
+	}()
+	select {
+	case code := <-ended:
+		if text := out.String(); code != exitInterrupted || !strings.HasSuffix(text, "\nInterrupted.\n") {
+			t.Errorf("got %d\n%s", code, text)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the program goes on")
+		answers.Close() // ends it
+		<-ended
+	}
+}
+
 // A page that is answered in the browser counts as well: here a test plays the browser.
 func TestAPageMayBeAnsweredInTheBrowser(t *testing.T) {
 	t.Parallel()
@@ -377,4 +413,66 @@ func TestAPageMayBeAnsweredInTheBrowser(t *testing.T) {
 	if text := out.String(); code != exitPlayed || !strings.Contains(text, "200 OK") {
 		t.Errorf("got %d\n%s", code, text)
 	}
+}
+
+// What others have written goes to the terminal without what would steer it.
+func TestForeignTextDoesNotSteerTheTerminal(t *testing.T) {
+	t.Parallel()
+	evil := "\x1b]0;owned\x07\x1b[2J\r\n  answer   200 OK\u009b31m\u202e"
+	var out bytes.Buffer
+	p := newPrinter(&out, false)
+	who := &person{ask: readLines(t.Context(), strings.NewReader("3\n1\n"), &out, "", 1), printer: p}
+	if err := who.Open(t.Context(), "authorize calendar with "+evil, "http://127.0.0.1/"+evil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := who.Choose(t.Context(), "Which "+evil, "a..."+evil, "b"); err != nil {
+		t.Fatal(err)
+	}
+	p.event("key", "%s is deprecated", evil)
+	if text := out.String(); strings.ContainsAny(text, "\x1b\x07\r\u009b\u202e") || strings.Contains(text, "\n  answer") || !strings.Contains(text, "owned") {
+		t.Errorf("printed\n%q", text)
+	}
+}
+
+// A script says which line is wrong, and what was wanted; and whatever is wrong with the file is said.
+func TestAWrongScriptIsToldByItsLine(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 1<<20)
+	for _, test := range []struct {
+		name, script string
+		code         int
+		err          []string
+	}{
+		{"a wrong answer", "# first\n\n maybe \n", exitWrong, []string{"answers.txt:3: ", `"maybe"`, "Which account?", "1 a...@example.com", "2 l...@example.org"}},
+		{"an answer that would steer the terminal", "\x1b[2J\n", exitWrong, []string{"answers.txt:1: ", "Which account?"}},
+		{"a very long answer", long + "\n1\n", exitWrong, []string{"answers.txt:1: ", "Which account?"}},
+		{"too few answers", "# none\n\n", exitUnanswered, []string{"answers.txt:", "Which account?"}},
+		{"too many answers", "1\n# and\nyes\nno\n", exitWrong, []string{"answers.txt:3: ", "more answers than there were questions"}},
+		{"an answer with a byte order mark", "\ufeff1\r\n", exitPlayed, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			got := start(t, t.Context(), nil, "-story", "choose", "-script", scriptFile(t, test.script))
+			if got.code != test.code || len(test.err) == 0 && got.err != "" || len(got.err) > 1000 {
+				t.Errorf("got %d and %.2000q, want %d", got.code, got.err, test.code)
+			}
+			inOrder(t, got.err, test.err...)
+			if strings.Contains(got.out+got.err, "\x1b") {
+				t.Errorf("printed\n%q", got.out+got.err)
+			}
+		})
+	}
+	t.Run("a directory", func(t *testing.T) {
+		t.Parallel()
+		got := start(t, t.Context(), nil, "-story", "choose", "-script", t.TempDir())
+		if got.code != exitWrong || !strings.Contains(got.err, "is a directory") {
+			t.Errorf("got %d\n%s\n%s", got.code, got.out, got.err)
+		}
+	})
+	t.Run("a script without a name", func(t *testing.T) {
+		t.Parallel()
+		if got := start(t, t.Context(), strings.NewReader("1\n"), "-story", "choose", "-script", ""); got.code != exitWrong {
+			t.Errorf("got %d\n%s\n%s", got.code, got.out, got.err)
+		}
+	})
 }

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/fatih/color"
 
@@ -67,7 +68,7 @@ func play(ctx context.Context, s story, ask asker, p *printer, look func(*loopba
 	st := &stage{ctx: ctx, backend: backend, client: client, printer: p}
 	st.loop = &alter.Loop{Client: client, User: who, Tell: func(text string) { p.event("to do", "%s", text) }}
 	s.play(st)
-	for _, fatal := range []error{errUnanswered, errInterrupted, errWrongAnswer, context.Canceled} {
+	for _, fatal := range []error{errUnanswered, errInterrupted, errWrongAnswer, errUnreadable, context.Canceled} {
 		if errors.Is(st.err, fatal) {
 			return false, st.err
 		}
@@ -115,7 +116,7 @@ type person struct {
 // Open shows a page, and lets the user answer here instead: then the page's form is sent as a browser would send it.
 func (p *person) Open(ctx context.Context, what, page string) error {
 	p.printer.event("open", "%s", page)
-	pick, err := p.ask.ask(ctx, "Will they "+what+"?", []string{"yes", "no", "answered in the browser"})
+	pick, err := p.ask.ask(ctx, "Will they "+plain(what)+"?", []string{"yes", "no", "answered in the browser"})
 	if err != nil {
 		return err
 	}
@@ -145,7 +146,11 @@ func (p *person) Open(ctx context.Context, what, page string) error {
 
 // Choose asks the user.
 func (p *person) Choose(ctx context.Context, question string, options ...string) (int, error) {
-	pick, err := p.ask.ask(ctx, question, options)
+	shown := make([]string, len(options))
+	for i, option := range options {
+		shown[i] = plain(option)
+	}
+	pick, err := p.ask.ask(ctx, plain(question), shown)
 	p.declined = p.declined || pick != 0
 	return pick, err
 }
@@ -174,15 +179,25 @@ func (p *printer) title(name, title string) {
 }
 
 func (p *printer) event(what, format string, args ...any) {
-	fmt.Fprintf(p.out, "  %-8s %s\n", what, fmt.Sprintf(format, args...))
+	fmt.Fprintf(p.out, "  %-8s %s\n", what, plain(fmt.Sprintf(format, args...)))
 }
 
 func (p *printer) success(format string, args ...any) {
-	p.event("answer", "%s", p.good.Sprintf(format, args...))
+	fmt.Fprintf(p.out, "  %-8s %s\n", "answer", p.good.Sprintf(format, args...))
 }
 
 func (p *printer) failure(format string, args ...any) {
-	p.event("failed", "%s", p.bad.Sprintf(format, args...))
+	fmt.Fprintf(p.out, "  %-8s %s\n", "failed", p.bad.Sprintf(format, args...))
+}
+
+// plain is a text that others have written, without what would steer a terminal or begin another line.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
 }
 
 // attempt is told of each attempt, and mentions those that failed or had to be repeated. It prints no path: paths have ids in them.
