@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -137,5 +138,44 @@ func TestPagesAreAnsweredOnce(t *testing.T) {
 	}
 	if got := b.Inner.Approvals(); len(got) != 1 || got[0].Status != transporttest.ApprovalPending {
 		t.Errorf("looking at the page has made it %+v", got)
+	}
+}
+
+// Whoever sees that a session is completed can rely on what was consented to.
+func TestASessionIsCompletedOnceItsConsentIsDone(t *testing.T) {
+	b := newBackend(t)
+	for i := range 50 {
+		provider := fmt.Sprint("provider-", i)
+		id := fmt.Sprint("session-", i)
+		b.mu.Lock()
+		b.sessions[id] = &session{Request: alter.Request{Provider: provider, Delegate: true}, status: "pending"}
+		b.mu.Unlock()
+		const clients = 4 // that crowd for the backend's lock
+		seen := make(chan bool, clients)
+		for range clients {
+			go func() {
+				for {
+					b.mu.Lock()
+					completed := b.sessions[id].status == "completed"
+					linked := slices.ContainsFunc(b.links, func(l link) bool { return l.provider == provider })
+					b.mu.Unlock()
+					if completed {
+						seen <- linked
+						return
+					}
+				}
+			}()
+		}
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/connect/"+id, strings.NewReader("decision=yes"))
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.SetPathValue("id", id)
+		b.decideSession(httptest.NewRecorder(), req)
+		linked := true
+		for range clients {
+			linked = <-seen && linked
+		}
+		if !linked {
+			t.Fatal("a session is completed, and there is no grant yet")
+		}
 	}
 }

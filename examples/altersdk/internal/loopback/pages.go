@@ -15,6 +15,7 @@ import (
 type session struct {
 	alter.Request
 	status, failure string
+	decided         bool // perhaps not done yet
 }
 
 // page asks a person for a yes or a no.
@@ -83,22 +84,23 @@ func (b *Backend) showSession(w http.ResponseWriter, r *http.Request) {
 func (b *Backend) decideSession(w http.ResponseWriter, r *http.Request) {
 	b.mu.Lock()
 	s := b.sessions[r.PathValue("id")]
-	open := s != nil && s.status == "pending"
+	open := s != nil && s.status == "pending" && !s.decided
 	if open {
-		s.status, s.failure = "completed", ""
-		if !isYes(r) {
-			s.status, s.failure = "failed", "access_denied"
-		}
+		s.decided = true
 	}
-	completed := open && s.status == "completed"
 	b.mu.Unlock()
 	if !open {
 		http.NotFound(w, r)
 		return
 	}
-	if completed {
-		b.consented(s.Request)
+	status, failure := "failed", "access_denied"
+	if isYes(r) {
+		b.consented(s.Request) // before anybody is told
+		status, failure = "completed", ""
 	}
+	b.mu.Lock()
+	s.status, s.failure = status, failure
+	b.mu.Unlock()
 	thank(w)
 }
 
