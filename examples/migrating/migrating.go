@@ -14,7 +14,8 @@ import (
 	"github.com/steadytrip/steadytrip/transport"
 )
 
-// FromRetryable is a client that retries as often as one of go-retryablehttp did.
+// FromRetryable is a client that retries failing answers and lost connections as often as one of go-retryablehttp did.
+// Connections that are refused have the default's own profile.
 func FromRetryable(client *http.Client) (*http.Client, error) {
 	often := policy.Profile{
 		Retries: 4, Initial: 100 * time.Millisecond, Max: 5 * time.Second, Multiplier: 2, Jitter: policy.FullJitter,

@@ -58,6 +58,7 @@ func TestAttempts(t *testing.T) {
 		{"and of a 429, also to a POST", "retryable", "POST", transporttest.ProviderRateLimit(time.Second), 5, policy.Exhausted},
 		{"a hint that is too long ends the call", "retryable", "GET", transporttest.ProviderRateLimit(time.Minute), 1, policy.RetryAfterTooLong},
 		{"a POST is not repeated after a 503", "retryable", "POST", unavailable, 1, policy.NotIdempotent},
+		{"a refused connection has the default's own profile", "retryable", "GET", transporttest.Fail(transporttest.ErrRefused), 7, policy.BudgetSpent},
 		{"a 501 is not", "retryable", "GET", transporttest.Answer(501, ""), 1, policy.NotRetryable},
 
 		{"a busy resource is asked again", "checkretry", "GET", busy, 2, policy.Exhausted},
@@ -219,4 +220,61 @@ func TestFourRetriesNeedALowerCost(t *testing.T) {
 			t.Errorf("%d attempts, ended as %v, want 4, %v", script.Count(), got, policy.BudgetSpent)
 		}
 	})
+}
+
+// A ClassifierFunc may judge an answer below 400 by its status and header, and never sees its body.
+func TestASuccessIsJudgedByItsHeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		script := transporttest.Play(transporttest.Answer(200, "busy").Header("X-Busy", "1"), transporttest.Answer(200, "done"))
+		classifier := classify.ClassifierFunc(func(o classify.Outcome) classify.Verdict {
+			if len(o.Body) > 0 {
+				t.Errorf("got to see %q", o.Body)
+			}
+			if o.Header.Get("X-Busy") != "" {
+				return classify.Verdict{Kind: classify.ProviderUnavailable}
+			}
+			return classify.Verdict{}
+		})
+		client, err := transport.Wrap(script.Client(), transport.Config{Classifier: classifier})
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, err := migrating.Get(t.Context(), client, "https://api.example.com/")
+		if string(page) != "done" || err != nil || script.Count() != 2 {
+			t.Errorf("got %q, %v after %d attempts, want the second answer", page, err, script.Count())
+		}
+	})
+}
+
+// ReturnErrors(nil) makes an error of every failing answer, and a function of one's own of those that the policy repeats.
+func TestErrorsAreReturnedOfWhatIsAskedFor(t *testing.T) {
+	repeated := func(v classify.Verdict) bool { return v.Action() == classify.Retry || v.Action() == classify.Wait }
+	for _, c := range []struct {
+		name   string
+		which  func(classify.Verdict) bool
+		status int
+		want   bool // an error
+	}{
+		{"all", nil, 503, true},
+		{"all, a 404 too", nil, 404, true},
+		{"what is repeated", repeated, 503, true},
+		{"what is repeated, and no 404", repeated, 404, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				script := transporttest.Play(transporttest.Answer(c.status, "")).Repeat()
+				client, err := transport.Wrap(script.Client(), transport.Config{PerCall: []transport.Middleware{transport.ReturnErrors(c.which)}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp, err := client.Get("https://api.example.com/")
+				if err == nil {
+					resp.Body.Close()
+				}
+				if got := err != nil; got != c.want {
+					t.Errorf("got %v, want an error: %v", err, c.want)
+				}
+			})
+		})
+	}
 }
