@@ -120,6 +120,21 @@ func TestTheLoopDoesWhatTheActionAsksFor(t *testing.T) {
 				b.AnswerNext(transporttest.Canned("ambiguous_grant").Detail("account_identifiers", []string{}).Detail("app_user_ids", []string{"user-aa11", "user-bb22"}), 1)
 			},
 			call: read, answers: []string{"0"}, asked: []string{"Whose delegation? ...aa11|...bb22"}, sent: 2, acted: 1},
+		{name: "choose, with a user given that does not help",
+			set: func(b *loopback.Backend) {
+				b.AnswerNext(transporttest.Canned("ambiguous_grant").Detail("account_identifiers", []string{}).Detail("app_user_ids", []string{"user-aa11"}), 1)
+			},
+			call: alter.Call{Provider: "calendar", User: "user-aa11"}, told: "Let the user pick one of the matching accounts and name it in the next call.", want: classify.AmbiguousGrant, sent: 1},
+		{name: "choose, with an account given that the backend did not see",
+			set: func(b *loopback.Backend) {
+				b.AnswerNext(transporttest.Canned("ambiguous_grant").Detail("account_identifiers", []string{"ada@example.com"}).Detail("account_was_provided", false), 1)
+			},
+			call: alter.Call{Provider: "calendar", Account: "ada@example.com"}, answers: []string{"0"}, asked: []string{"Which account? a...@example.com"}, sent: 2, acted: 1},
+		{name: "choose, with an account given that is none of them",
+			set: func(b *loopback.Backend) {
+				b.AnswerNext(transporttest.Canned("ambiguous_grant").Detail("account_identifiers", []string{"ada@example.com"}).Detail("account_was_provided", true), 1)
+			},
+			call: alter.Call{Provider: "calendar", Account: "old@example.com"}, answers: []string{"0"}, asked: []string{"Which account? a...@example.com"}, sent: 2, acted: 1},
 		{name: "choose, with nothing to choose from",
 			set: func(b *loopback.Backend) {
 				b.AnswerNext(transporttest.Canned("ambiguous_grant").Detail("account_identifiers", []string{}).Detail("app_user_ids", []string{}), 1)
@@ -132,6 +147,12 @@ func TestTheLoopDoesWhatTheActionAsksFor(t *testing.T) {
 			set:  func(b *loopback.Backend) { b.Inner.RequireApproval(grant) },
 			call: write, answers: []string{"no"}, asked: []string{"open: approve the call"},
 			told: "Look at the code, the message and the details of the answer.", want: classify.ApprovalDenied, sent: 1},
+		{name: "follow_up: approved, and then the provider asks for a scope",
+			set:  func(b *loopback.Backend) { b.Inner.RequireApproval(grant); b.Inner.ChallengeScopes("a") },
+			call: write, answers: []string{"yes", "yes", "yes"}, asked: []string{"open: approve the call", "open: authorize calendar with a", "open: approve the call"}, sent: 2, acted: 2},
+		{name: "retry: an outage, of a call that only reads",
+			set:  func(b *loopback.Backend) { b.AnswerNext(transporttest.ProviderUnavailable(0), 1) },
+			call: alter.Call{Provider: "calendar", Method: http.MethodHead}, told: "Send the request again after a pause.", want: classify.BackendUnavailable, sent: 1},
 		{name: "retry: an outage, of a call that may have been carried out",
 			set:  func(b *loopback.Backend) { b.AnswerNext(transporttest.ProviderUnavailable(0), 1) },
 			call: write, told: "The call may have been carried out. Find out before you make it again.", want: classify.BackendUnavailable, sent: 1},
@@ -415,6 +436,31 @@ func TestALoopThatCannotAskForItsApprovalDoesNotCallAgain(t *testing.T) {
 				t.Errorf("the text has the id: %v", err)
 			}
 		})
+	}
+}
+
+// A session is opened for the provider and the grant that the failure names, if it does.
+func TestASessionIsForWhatTheFailureNames(t *testing.T) {
+	for _, test := range []struct{ refusal, call, want string }{
+		{`{"error":"grant_revoked","details":{"grant_id":"g","provider_id":"p"}}`, "c", `{"provider_id":"p","grant_id":"g"}`},
+		{`{"error":"grant_revoked","details":{"grant_id":"g"}}`, "c", `{"provider_id":"c","grant_id":"g"}`},
+		{`{"error":"grant_revoked"}`, "c", `{"provider_id":"c"}`},
+	} {
+		sessions := transporttest.Play(transporttest.Answer(422, ""))
+		c, err := alter.New(alter.Config{URL: "http://backend.test", Key: testKey, Base: routes{
+			"/v1/proxy":            transporttest.Play(transporttest.Answer(410, test.refusal)),
+			"/v1/connect/sessions": sessions,
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		loop := alter.Loop{Client: c, User: willing{}} // and nobody is told
+		if _, err := loop.Do(t.Context(), c.Proxy, alter.Call{Provider: test.call}); classify.Of(nil, err).Kind != classify.Backend {
+			t.Errorf("got %v, want what the session was answered", err)
+		}
+		if got := sessions.Attempts(); len(got) != 1 || string(got[0].Body) != test.want {
+			t.Errorf("%s: got %+v, want %s", test.refusal, got, test.want)
+		}
 	}
 }
 

@@ -218,6 +218,9 @@ func TestTheWaitEndsWithItsContext(t *testing.T) {
 				if strings.Contains(fmt.Sprint(err), approvalID) {
 					t.Errorf("the text has the id: %v", err)
 				}
+				if got, want := timeout.Timeout(), test.want == context.DeadlineExceeded; got != want {
+					t.Errorf("Timeout() = %v, want %v", got, want)
+				}
 			})
 		})
 	}

@@ -236,6 +236,25 @@ func TestSigningKeepsTheContractOfRoundTripper(t *testing.T) {
 			t.Errorf("got %v, closed %v, want %v and a closed body", err, body.Closed(), broken)
 		}
 	})
+	t.Run("a copy of the body that breaks off", func(t *testing.T) {
+		script := transporttest.Play()
+		broken := errors.New("gone")
+		body, second := transporttest.NewBody(), transporttest.NewBody(transporttest.Chunk("bo"), transporttest.Break(broken))
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://backend.test/", body)
+		req.GetBody = func() (io.ReadCloser, error) { return second, nil }
+		_, err := alter.Sign(testKey, "backend.test", nil)(script).RoundTrip(req)
+		if !errors.Is(err, broken) || !body.Closed() || !second.Closed() || script.Count() != 0 {
+			t.Errorf("got %v, closed %v and %v, want %v and two closed bodies", err, body.Closed(), second.Closed(), broken)
+		}
+	})
+	t.Run("an error in place of an answer", func(t *testing.T) {
+		script := transporttest.Play(transporttest.Fail(transporttest.ErrReset))
+		told := func(context.Context, string) { t.Error("told of a deprecated key") }
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://backend.test/", nil)
+		if resp, err := alter.Sign(testKey, "backend.test", told)(script).RoundTrip(req); resp != nil || !errors.Is(err, transporttest.ErrReset) {
+			t.Errorf("got %v, %v, want %v", resp, err, transporttest.ErrReset)
+		}
+	})
 	t.Run("idle connections are closed", func(t *testing.T) {
 		script := transporttest.Play()
 		(&http.Client{Transport: alter.Sign(testKey, "backend.test", nil)(script)}).CloseIdleConnections()
