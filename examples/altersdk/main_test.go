@@ -344,6 +344,26 @@ func TestColoursAreForThoseWhoWantThem(t *testing.T) {
 	}
 }
 
+// Input without an end, or without an end of a line, is no reason to go on after an interrupt: no goroutine reads on.
+func TestAnInterruptEndsTheReading(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"x", "#\n"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		out := &watched{until: "  > ", seen: cancel}
+		code := run(ctx, []string{"-story", "choose"}, console{in: endless(text), out: out, err: io.Discard})
+		if cancel(); code != exitInterrupted {
+			t.Errorf("%q: got %d, want %d", text, code, exitInterrupted)
+		}
+	}
+}
+
+// endless is a text over and over.
+type endless string
+
+func (e endless) Read(p []byte) (int, error) {
+	return copy(p, strings.Repeat(string(e), len(p)/len(e))), nil
+}
+
 // The rest of a script is waited for, since it may have an answer too many, but not after an interrupt.
 func TestAnInterruptEndsTheWaitForTheRestOfAScript(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -65,6 +66,7 @@ func TestEachEndOfAnApprovalIsItsTypedError(t *testing.T) {
 		{"executed", []http.RoundTripper{row("executed"), result}, classify.Unclassified, nil, 0},
 		{"pending, approved, executing, executed",
 			[]http.RoundTripper{row("pending"), row("approved"), row("executing"), row("executed"), result}, classify.Unclassified, nil, 6 * time.Second},
+		{"executed, in other letters", []http.RoundTripper{transporttest.Answer(200, `{"status":"EXECUTED","has_result":true}`), result}, classify.Unclassified, nil, 0},
 		{"executed, the result to follow", []http.RoundTripper{
 			transporttest.Answer(200, `{"approval_id":"approval-7","status":"executed","has_result":false}`), row("executed"), result,
 		}, classify.Unclassified, nil, 2 * time.Second},
@@ -428,4 +430,27 @@ func TestTheWaitSurvivesABodyThatStalls(t *testing.T) {
 			t.Errorf("took %s, want %s", took, want)
 		}
 	})
+}
+
+// An id is a part of a path and cannot be more.
+func TestIDsAreEscaped(t *testing.T) {
+	var got []string
+	base := transporttest.Func(func(req *http.Request) (*http.Response, error) {
+		got = append(got, req.URL.RequestURI())
+		return transporttest.Answer(404, "").HTTP(req), nil
+	})
+	c, err := alter.New(alter.Config{URL: "http://backend.test", Key: testKey, Base: base})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const id = "../a?b#c"
+	if _, err := c.Await(t.Context(), id); err == nil {
+		t.Error("got no error")
+	}
+	if err := c.Finish(t.Context(), &alter.Session{ID: id}); err == nil {
+		t.Error("got no error")
+	}
+	if want := []string{"/v1/approvals/..%2Fa%3Fb%23c", "/v1/connect/sessions/..%2Fa%3Fb%23c"}; !slices.Equal(got, want) {
+		t.Errorf("asked for %q, want %q", got, want)
+	}
 }

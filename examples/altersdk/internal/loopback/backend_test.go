@@ -67,6 +67,56 @@ func TestNoncesAreForgottenWhenTheyCannotBeReplayed(t *testing.T) {
 	}
 }
 
+// A timestamp may differ from the clock in either direction, and a nonce is remembered until its timestamp is out of range.
+func TestTimestampsMayDifferByTheSkew(t *testing.T) {
+	b := newBackend(t)
+	now := time.Now()
+	verify := func(nonce string, from, at time.Time) bool {
+		_, refusal := b.verify(signed(t, http.MethodGet, "/v1/x", nonce, "", from), sha256.Sum256(nil), at)
+		return refusal == nil
+	}
+	for i, test := range []struct {
+		late time.Duration
+		want bool
+	}{{0, true}, {-skew + time.Minute, true}, {skew - time.Minute, true}, {-skew - time.Minute, false}, {skew + time.Minute, false}} {
+		if got := verify(fmt.Sprint("differs", i), now.Add(-test.late), now); got != test.want {
+			t.Errorf("signed %v ago: taken %v, want %v", test.late, got, test.want)
+		}
+	}
+	for i := range maxNonces {
+		b.nonces[fmt.Sprint("other", i)] = now
+	}
+	ahead := now.Add(skew - time.Minute)
+	if !verify("ahead", ahead, now) || verify("ahead", ahead, ahead.Add(skew-time.Minute)) {
+		t.Error("a request of a clock that is ahead is refused at once, or taken twice")
+	}
+}
+
+// What the grant's route answers in place of a token comes out with its header.
+func TestATokenThatIsRefusedSaysWhy(t *testing.T) {
+	b := newBackend(t)
+	b.Link("calendar", "ada@example.com", "grant-1")
+	b.Inner.SetGrant("grant-1", transporttest.Revoked)
+	w := httptest.NewRecorder()
+	b.serveToken(w, httptest.NewRequestWithContext(t.Context(), "POST", "/v1/tokens", strings.NewReader(`{"provider":"calendar"}`)))
+	if got := w.Header().Get("Content-Type"); w.Code != 410 || !strings.HasPrefix(got, "application/json") || !strings.Contains(w.Body.String(), "grant_revoked") {
+		t.Errorf("got %d, %q, %s", w.Code, got, w.Body)
+	}
+}
+
+// A page that is answered twice at once is answered once.
+func TestASessionUnderDecisionIsNotDecidedAgain(t *testing.T) {
+	b := newBackend(t)
+	b.sessions["s"] = &session{Request: alter.Request{Provider: "calendar", Delegate: true}, status: "pending", decided: true}
+	w := httptest.NewRecorder()
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/connect/s", strings.NewReader("decision=yes"))
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.SetPathValue("id", "s")
+	if b.decideSession(w, req); w.Code != http.StatusNotFound || len(b.links) != 0 {
+		t.Errorf("got %d and %d links, want a 404 and none", w.Code, len(b.links))
+	}
+}
+
 func TestWhatThereIsNotIsNotFound(t *testing.T) {
 	b := newBackend(t)
 	for i, test := range []struct {
