@@ -102,7 +102,6 @@ func (c *Client) poll(ctx context.Context, look func(context.Context) (done bool
 	for ctx.Err() == nil {
 		question, cancel := context.WithTimeout(ctx, maxQuestion)
 		done, err := look(question)
-		late := question.Err() != nil
 		cancel()
 		if done {
 			return nil
@@ -113,7 +112,7 @@ func (c *Client) poll(ctx context.Context, look func(context.Context) (done bool
 		pause := c.cfg.Every
 		if err != nil {
 			verdict := classify.Of(nil, err)
-			if !late && !transient(verdict) {
+			if !transient(verdict) {
 				return err
 			}
 			pause, last = max(pause, verdict.RetryAfter), err

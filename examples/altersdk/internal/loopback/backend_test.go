@@ -87,8 +87,29 @@ func TestTimestampsMayDifferByTheSkew(t *testing.T) {
 		b.nonces[fmt.Sprint("other", i)] = now
 	}
 	ahead := now.Add(skew - time.Minute)
-	if !verify("ahead", ahead, now) || verify("ahead", ahead, ahead.Add(skew-time.Minute)) {
+	last := ahead.Add(skew - time.Minute) // that it would be taken
+	if !verify("ahead", ahead, now) || !verify("later", last, last) || verify("ahead", ahead, last) {
 		t.Error("a request of a clock that is ahead is refused at once, or taken twice")
+	}
+}
+
+func TestTheProviderAnswersToTokensOfTheBackendAlone(t *testing.T) {
+	b := newBackend(t)
+	b.tokens["token-1"] = true
+	for token, want := range map[string]int{"": 401, "Bearer ": 401, "Bearer token-2": 401, "Bearer token-1": 200} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.Provider.URL+"/events", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", token)
+		resp, err := b.Provider.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("%q: got %d, want %d", token, resp.StatusCode, want)
+		}
 	}
 }
 
