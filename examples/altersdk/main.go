@@ -157,7 +157,7 @@ func playAll(ctx context.Context, chosen []story, ask asker, c console) int {
 			return exitInterrupted
 		case errors.Is(err, errUnanswered):
 			p.line("\nThere are no more answers. Good-bye.")
-			if err != errUnanswered { // there is more to say
+			if err != errUnanswered { //nolint:errorlint // what wraps it has more to say
 				fmt.Fprintln(c.err, "altersdk:", err)
 			}
 			return exitUnanswered
