@@ -27,17 +27,17 @@ const maxQuestion = 3 * attemptTimeout
 func (c *Client) Await(ctx context.Context, approvalID string) (*Answer, error) {
 	path := "/v1/approvals/" + url.PathEscape(approvalID)
 	var answer *Answer
-	err := c.poll(ctx, func(ctx context.Context) (bool, error) {
+	err := c.poll(ctx, func(ctx context.Context) (*Answer, error) {
 		row, err := c.get(ctx, path)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		hasResult, err := executed(row.Body, approvalID)
 		if err != nil || !hasResult {
-			return false, err
+			return row, err
 		}
 		answer, err = c.get(ctx, path+"/result")
-		return err == nil, err
+		return nil, err
 	})
 	if gaveUp(err) {
 		return nil, classify.Verdict{Kind: classify.ApprovalTimeout, Detail: &classify.Detail{ApprovalID: approvalID}}.Err(err)
@@ -93,17 +93,18 @@ func gaveUp(err error) bool {
 	return errors.As(err, &e)
 }
 
-// poll looks until look is done or fails for good, every Config.Every. It gives up when ctx ends, or when its deadline
-// or Config.Patience leaves no time for a further look.
-func (c *Client) poll(ctx context.Context, look func(context.Context) (done bool, err error)) error {
+// poll looks until look is done or fails for good, every Config.Every, or later if the server asks for it. What look returns is the
+// answer that says that it is too soon. poll gives up when ctx ends, or when its deadline or Config.Patience leaves no time for a
+// further look.
+func (c *Client) poll(ctx context.Context, look func(context.Context) (pending *Answer, err error)) error {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Patience)
 	defer cancel()
 	var last error
 	for ctx.Err() == nil {
 		question, cancel := context.WithTimeout(ctx, maxQuestion)
-		done, err := look(question)
+		pending, err := look(question)
 		cancel()
-		if done {
+		if pending == nil && err == nil {
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -116,6 +117,8 @@ func (c *Client) poll(ctx context.Context, look func(context.Context) (done bool
 				return err
 			}
 			pause, last = max(pause, verdict.RetryAfter), err
+		} else if hint, ok := classify.RetryAfter(pending.Header, time.Now()); ok {
+			pause = max(pause, hint)
 		}
 		if end, _ := ctx.Deadline(); time.Until(end) <= pause {
 			return &gaveUpError{context.DeadlineExceeded, last} // the next question would come too late

@@ -454,3 +454,36 @@ func TestIDsAreEscaped(t *testing.T) {
 		t.Errorf("asked for %q, want %q", got, want)
 	}
 }
+
+// What is pending may say when to ask again, and is not asked about sooner.
+func TestTheNextQuestionComesWhenTheServerAsksForIt(t *testing.T) {
+	for _, test := range []struct {
+		hint string
+		wait time.Duration
+	}{{"", 2 * time.Second}, {"1", 2 * time.Second}, {"10", 10 * time.Second}, {"soon", 2 * time.Second}, {"-1", 2 * time.Second}} {
+		pending := func(body string) http.RoundTripper {
+			return transporttest.Answer(200, body).Header("Retry-After", test.hint)
+		}
+		t.Run("an approval, "+test.hint, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, script := scripted(t, pending(`{"status":"pending"}`), pending(`{"status":"executed","has_result":false}`), row("executed"), result)
+				begin := time.Now()
+				if _, err := c.Await(t.Context(), approvalID); err != nil || time.Since(begin) != 2*test.wait {
+					t.Errorf("took %s, %v, want %s", time.Since(begin), err, 2*test.wait)
+				}
+				if err := script.Check(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+		t.Run("a session, "+test.hint, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, _ := scripted(t, pending(`{"status":"pending"}`), transporttest.Answer(200, `{"status":"completed"}`))
+				begin := time.Now()
+				if err := c.Finish(t.Context(), &alter.Session{ID: "s"}); err != nil || time.Since(begin) != test.wait {
+					t.Errorf("took %s, %v, want %s", time.Since(begin), err, test.wait)
+				}
+			})
+		})
+	}
+}

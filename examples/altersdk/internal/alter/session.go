@@ -42,25 +42,25 @@ func (c *Client) Connect(ctx context.Context, r Request) (*Session, error) {
 // *classify.ConnectDeniedError, *classify.ConnectConfigError and *classify.ConnectTimeoutError, also if ctx ends or
 // Config.Patience is over; or *classify.ConnectFlowError.
 func (c *Client) Finish(ctx context.Context, s *Session) error {
-	err := c.poll(ctx, func(ctx context.Context) (bool, error) {
+	err := c.poll(ctx, func(ctx context.Context) (*Answer, error) {
 		answer, err := c.get(ctx, "/v1/connect/sessions/"+url.PathEscape(s.ID))
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		var row struct {
 			Status string `json:"status"`
 			Error  string `json:"error"`
 		}
 		if json.Unmarshal(answer.Body, &row) != nil {
-			return false, classify.Verdict{Kind: classify.Backend}.Err(errors.New("alter: the backend's answer is no session"))
+			return nil, classify.Verdict{Kind: classify.Backend}.Err(errors.New("alter: the backend's answer is no session"))
 		}
 		switch row.Status {
 		case "pending":
-			return false, nil
+			return answer, nil
 		case "completed":
-			return true, nil
+			return nil, nil //nolint:nilnil // it is over, and well
 		}
-		return false, classify.Verdict{Kind: connectKind(row.Error)}.Err(nil)
+		return nil, classify.Verdict{Kind: connectKind(row.Error)}.Err(nil)
 	})
 	if gaveUp(err) {
 		return classify.Verdict{Kind: classify.ConnectTimeout}.Err(err)
