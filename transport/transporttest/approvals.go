@@ -81,8 +81,11 @@ func (b *Backend) Decide(approvalID string, status ApprovalStatus, reason string
 	}
 	a.script = nil
 	a.Reason = reason
+	execute := b.move(a, status)
 	b.mu.Unlock()
-	b.move(context.Background(), a, status)
+	if execute {
+		b.execute(context.Background(), a)
+	}
 	return true
 }
 
@@ -95,23 +98,22 @@ func (b *Backend) approval(id string) *approval {
 	return b.approvals[i]
 }
 
-// move gives an approval its next status, and carries its call out if that is what the status says.
-func (b *Backend) move(ctx context.Context, a *approval, status ApprovalStatus) {
-	b.mu.Lock()
-	now := time.Now()
+// move gives an approval its next status, and reports whether its call is to be carried out. The caller holds mu.
+func (b *Backend) move(a *approval, status ApprovalStatus) (execute bool) {
 	if status == ApprovalExecuted && !a.running && b.grantRefusal(a.call) != nil {
 		status = ApprovalFailed
 	}
 	a.Status = status
 	if a.decided.IsZero() && status != ApprovalPending && status != ApprovalExpired {
-		a.decided = now
+		a.decided = time.Now()
 	}
-	execute := status == ApprovalExecuted && !a.running
+	execute = status == ApprovalExecuted && !a.running
 	a.running = a.running || execute
-	b.mu.Unlock()
-	if !execute {
-		return
-	}
+	return execute
+}
+
+// execute carries out the call of an approval.
+func (b *Backend) execute(ctx context.Context, a *approval) {
 	answer := b.carryOut(ctx, a.call, a.ID)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -157,8 +159,11 @@ func (b *Backend) serveApproval(w http.ResponseWriter, r *http.Request) {
 	if len(a.script) > 0 {
 		status, a.script = a.script[0], a.script[1:]
 	}
+	execute := b.move(a, status)
 	b.mu.Unlock()
-	b.move(r.Context(), a, status)
+	if execute {
+		b.execute(r.Context(), a)
+	}
 
 	b.mu.Lock()
 	row := object(http.StatusOK, map[string]any{

@@ -2,6 +2,7 @@ package transporttest_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -61,6 +62,23 @@ func TestApprovalsFollowTheirScript(t *testing.T) {
 				t.Errorf("the result: got %d", got)
 			}
 		})
+	}
+}
+
+func TestAnApprovalNeverGoesBack(t *testing.T) {
+	b := newBackend(t)
+	b.RequireApproval("g", transporttest.ApprovalPending, transporttest.ApprovalApproved, transporttest.ApprovalDenied)
+	for i := range 100 {
+		id := fmt.Sprintf("approval-%d", i+1)
+		send(t, b, "POST", b.URL+"/v1/grants/g/pay", "10")
+		var looks sync.WaitGroup
+		for range 6 { // more than there are states
+			looks.Go(func() { look(t, b, id) })
+		}
+		looks.Wait()
+		if row, _ := look(t, b, id); row["status"] != "denied" {
+			t.Fatalf("%s ended as %v, want denied", id, row["status"])
+		}
 	}
 }
 
