@@ -1,9 +1,12 @@
 package openai
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -194,5 +197,72 @@ func TestBrokenStreamIsNotRepeated(t *testing.T) {
 		if server.Total() != 1 {
 			t.Errorf("own retries %v: %d attempts, want 1", own, server.Total())
 		}
+	}
+}
+
+// TestFileUploadIsSentWhole: the SDK holds the form in memory, whatever the file is read from, and each attempt sends all of it.
+func TestFileUploadIsSentWhole(t *testing.T) {
+	content := bytes.Repeat([]byte("a line\n"), 1<<20)
+	once := func(ctx context.Context) context.Context { return ctx }
+	for _, c := range []struct {
+		name     string
+		mark     func(context.Context) context.Context
+		answer   http.HandlerFunc // in place of the first one, before the file is read
+		attempts int
+		fails    bool
+	}{
+		{"a limit", once, rig.JSON(429, limited, "Retry-After-Ms", "1"), 2, false},
+		{"a 503, after which the file may be there", once, rig.JSON(503, unavailable), 1, true},
+		{"a 503, and two such files do no harm", transport.Idempotent, rig.JSON(503, unavailable), 2, false},
+		{"a lost connection, and two such files do no harm", transport.Idempotent, rig.Lose, 2, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			server, hc := rig.Serve(t, rig.Answers(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				file, _, err := r.FormFile("file")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				got, err := io.ReadAll(file)
+				if err != nil || !bytes.Equal(got, content) || r.FormValue("purpose") != "batch" {
+					t.Errorf("got %d bytes for %q, %v, want %d for a batch", len(got), r.FormValue("purpose"), err, len(content))
+				}
+				rig.JSON(200, `{"id":"file-1","object":"file"}`)(w, r)
+			}), c.answer), transport.Config{})
+			client := Client(hc, server.URL, false)
+			file, err := client.Files.New(c.mark(t.Context()), openai.FileNewParams{
+				File: io.MultiReader(bytes.NewReader(content)), Purpose: openai.FilePurposeBatch, // a reader that cannot seek
+			})
+			if (err != nil) != c.fails || err == nil && file.ID != "file-1" {
+				t.Errorf("got %v, %v, want an error: %v", file, err, c.fails)
+			}
+			if server.Total() != c.attempts {
+				t.Errorf("%d attempts, want %d", server.Total(), c.attempts)
+			}
+		})
+	}
+}
+
+// TestLargeUploadIsNotBuffered: a reader that is given as the body is read while it is sent.
+func TestLargeUploadIsNotBuffered(t *testing.T) {
+	body := &rig.Upload{Size: 64 << 20}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := body.Take(r.Body); err != nil {
+			t.Error(err)
+		}
+		rig.JSON(200, `{}`)(w, r)
+	}))
+	defer server.Close()
+	hc, err := transport.Wrap(server.Client(), transport.Config{Policy: rig.Policy()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := Client(hc, server.URL, false)
+	if err := client.Post(t.Context(), "upload", nil, nil, option.WithRequestBody("application/octet-stream", body)); err != nil {
+		t.Fatal(err)
+	}
+	if body.Taken() != body.Size || body.Ahead() > body.Size/4 {
+		t.Errorf("the server took in %d bytes, and the body was %d ahead of it; want %d, and a quarter of that at most", body.Taken(), body.Ahead(), body.Size)
 	}
 }

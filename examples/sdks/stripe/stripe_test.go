@@ -1,7 +1,10 @@
 package stripe
 
 import (
+	"bytes"
+	"context"
 	"errors"
+	"io"
 	"net/http"
 	"testing"
 
@@ -79,6 +82,56 @@ func TestLostAnswerIsAskedForAgain(t *testing.T) {
 	if len(requests) != 2 || requests[0].Header.Get("Idempotency-Key") == "" ||
 		requests[0].Header.Get("Idempotency-Key") != requests[1].Header.Get("Idempotency-Key") {
 		t.Errorf("%d requests, want two of the same key", len(requests))
+	}
+}
+
+// TestOtherCalls: the JSON of the second API and the form of a file are sent again as the first API's forms are, whole and with the same key.
+func TestOtherCalls(t *testing.T) {
+	content := bytes.Repeat([]byte("a line\n"), 1<<20)
+	for _, c := range []struct {
+		name string
+		call func(context.Context, *stripe.Client) error
+		path string
+		sent []byte // is in the body
+	}{
+		{"version 2 of the API", func(ctx context.Context, client *stripe.Client) error {
+			_, err := client.V2CoreAccounts.Create(ctx, &stripe.V2CoreAccountCreateParams{DisplayName: stripe.String("Ada")})
+			return err
+		}, "/v2/core/accounts", []byte(`"display_name":"Ada"`)},
+		{"a file", func(ctx context.Context, client *stripe.Client) error {
+			_, err := client.V1Files.Create(ctx, &stripe.FileCreateParams{
+				Purpose: stripe.String("dispute_evidence"), Filename: stripe.String("evidence.txt"),
+				FileReader: io.MultiReader(bytes.NewReader(content)), // a reader that cannot seek
+			})
+			return err
+		}, "/v1/files", content},
+	} {
+		for _, fault := range []struct {
+			name   string
+			answer http.HandlerFunc
+		}{{"a 503", rig.JSON(503, unavailable)}, {"a 429", rig.JSON(429, limited)}, {"a lost connection", rig.Lose}} {
+			t.Run(c.name+", after "+fault.name, func(t *testing.T) {
+				t.Parallel()
+				var keys []string
+				server, hc := rig.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					body, err := io.ReadAll(r.Body)
+					if err != nil || r.URL.Path != c.path || !bytes.Contains(body, c.sent) {
+						t.Errorf("got %d bytes for %s, %v, want all for %s", len(body), r.URL, err, c.path)
+					}
+					if keys = append(keys, r.Header.Get("Idempotency-Key")); len(keys) == 1 {
+						fault.answer(w, r)
+						return
+					}
+					rig.JSON(200, `{"id":"id_1"}`)(w, r)
+				}), transport.Config{})
+				if err := c.call(t.Context(), Client(hc, server.URL, false)); err != nil {
+					t.Error(err)
+				}
+				if len(keys) != 2 || keys[0] == "" || keys[0] != keys[1] {
+					t.Errorf("the attempts had the keys %q, want one twice", keys)
+				}
+			})
+		}
 	}
 }
 
