@@ -96,7 +96,7 @@ func show(ctx context.Context, out io.Writer, s rig.SDK) error {
 		off = "it has none"
 	}
 	fmt.Fprintf(out, "%s\n  plug in:          %s\n  its own retries:  %s\n", s.Name, s.Plug, off)
-	for _, f := range []rig.Fault{rig.None, rig.Once, rig.Unavailable, rig.Limited, rig.Refused, rig.Open, rig.Cancel} {
+	for _, f := range []rig.Fault{rig.None, rig.Once, rig.Unavailable, rig.Limited, rig.Refused, rig.Open, rig.Cancel, rig.Silent} {
 		c, err := rig.Measure(ctx, s, f, rig.Ours)
 		if err != nil {
 			return err

@@ -153,8 +153,10 @@ func TestEverySDKPlaysItsFaults(t *testing.T) {
 			if got := strings.Count(out.String(), "it succeeded"); got != 2 {
 				t.Errorf("%s: %d calls succeeded, want 2", s.Name, got)
 			}
-			if !strings.Contains(out.String(), string(rig.Cancel)+": 1 ") {
-				t.Errorf("%s: the caller who gives up is missing", s.Name)
+			for _, f := range []rig.Fault{rig.Cancel, rig.Silent} {
+				if !strings.Contains(out.String(), string(f)+": 1 ") {
+					t.Errorf("%s: the caller who gives up is missing: %s", s.Name, f)
+				}
 			}
 		})
 	}

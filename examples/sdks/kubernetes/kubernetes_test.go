@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -125,6 +126,8 @@ func TestBrokenConnection(t *testing.T) {
 // TestWatch: events pass through as they come.
 func TestWatch(t *testing.T) {
 	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
 	seen := make(chan struct{})
 	server := transporttest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -147,7 +150,7 @@ func TestWatch(t *testing.T) {
 	defer server.Close()
 	server.AnswerNext(transporttest.Answer(503, string(SDK().Unavailable)), 1)
 	w, err := client(t, server.URL).Get().Namespace("default").Resource("pods").
-		VersionedParams(&metav1.ListOptions{Watch: true}, metav1.ParameterCodec).Watch(t.Context())
+		VersionedParams(&metav1.ListOptions{Watch: true}, metav1.ParameterCodec).Watch(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +162,7 @@ func TestWatch(t *testing.T) {
 				t.Fatalf("got %v, want %s", event, want)
 			}
 			seen <- struct{}{}
-		case <-time.After(10 * time.Second):
+		case <-ctx.Done():
 			t.Fatal("no event")
 		}
 	}

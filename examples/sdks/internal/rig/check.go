@@ -29,7 +29,6 @@ func Attempts(t testing.TB, s SDK, f Fault, m Mode) Count {
 type Want struct {
 	Bare    map[Fault]int // attempts, for Unavailable, Limited and Refused
 	Doubled map[Fault]int // the same, and for Open how often the SDK asks
-	Flat    bool          // the SDK keeps the text of a transport's error, not the error
 }
 
 // Check measures an SDK and holds the counts against want. With steadytrip plugged in and the SDK's own retries off,
@@ -88,13 +87,12 @@ func Check(t *testing.T, s SDK, want Want) {
 			}
 		}
 		var refusal *transport.OpenError
-		if open := row.Of[Ours][Open].Err; errors.Is(open, transport.ErrOpen) == want.Flat || errors.As(open, &refusal) == want.Flat {
-			t.Errorf("ErrOpen and OpenError are in the error: %v, %v; want %v: %v",
-				errors.Is(open, transport.ErrOpen), errors.As(open, &refusal), !want.Flat, open)
-		}
 		var call *transport.CallError
-		if refused := row.Of[Ours][Refused].Err; errors.As(refused, &call) == want.Flat {
-			t.Errorf("refused: a CallError is in the error: %v, want %v: %v", errors.As(refused, &call), !want.Flat, refused)
+		if open := row.Of[Ours][Open].Err; !errors.Is(open, transport.ErrOpen) || !errors.As(open, &refusal) || errors.As(open, &call) {
+			t.Errorf("open: want ErrOpen and an OpenError in the error and no CallError: %v", open)
+		}
+		if refused := row.Of[Ours][Refused].Err; !errors.As(refused, &call) {
+			t.Errorf("refused: want a CallError in the error: %v", refused)
 		}
 	})
 	t.Run("nothing fails", func(t *testing.T) {
@@ -132,16 +130,21 @@ func Check(t *testing.T, s SDK, want Want) {
 			t.Errorf("the fields are %v, without steadytrip %v", got, want)
 		}
 	})
-	t.Run("the caller gives up during a pause", func(t *testing.T) {
-		t.Parallel()
-		c := Attempts(t, s, Cancel, Ours)
-		if c.Attempts != 1 || c.Took > time.Second {
-			t.Errorf("%d attempts in %v, want 1 in less than a second", c.Attempts, c.Took)
-		}
-		if errors.Is(c.Err, context.Canceled) == want.Flat {
-			t.Errorf("the error is context.Canceled: %v, want %v: %v", want.Flat, !want.Flat, c.Err)
-		}
-	})
+	for _, c := range []struct {
+		name  string
+		fault Fault
+	}{{"the caller gives up during a pause", Cancel}, {"the caller gives up while it waits for an answer", Silent}} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			got := Attempts(t, s, c.fault, Ours)
+			if got.Attempts != 1 || got.Calls != 1 || got.Took > time.Second {
+				t.Errorf("%d attempts, the SDK asked %d times in %v, want 1 and once in less than a second", got.Attempts, got.Calls, got.Took)
+			}
+			if !errors.Is(got.Err, context.Canceled) {
+				t.Errorf("the error is not context.Canceled: %v", got.Err)
+			}
+		})
+	}
 }
 
 // names are the fields of h, sorted.

@@ -32,6 +32,7 @@ const (
 	Refused     Fault = "refused" // it does not listen
 	Open        Fault = "open"    // steadytrip's breaker is open; not in mode Bare
 	Cancel      Fault = "cancel"  // it answers 503, and the caller gives up during the pause after it; in mode Ours only
+	Silent      Fault = "silent"  // it does not answer, and the caller gives up; in mode Ours only
 )
 
 // Mode says who retries.
@@ -111,13 +112,13 @@ func (f Fault) Want() int {
 		return 1 + s.Profiles[classify.ProviderRateLimit].Retries
 	case Refused: // the budget ends it
 		return 1 + int(s.Budget.Min/s.Profiles[classify.Dial].Cost)
-	case None, Cancel:
+	case None, Cancel, Silent:
 	}
 	return 1
 }
 
-// handler returns what the server does.
-func (s SDK) handler(f Fault, m Mode) http.Handler {
+// handler returns what the server does; with cancel the caller gives up.
+func (s SDK) handler(f Fault, m Mode, cancel context.CancelFunc) http.Handler {
 	fail := func(status int, body []byte, retryAfter string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			switch {
@@ -158,6 +159,12 @@ func (s SDK) handler(f Fault, m Mode) http.Handler {
 			}
 			failing.ServeHTTP(w, r)
 		})
+	case Silent:
+		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body) // or else it is not noticed that the caller has gone
+			cancel()
+			<-r.Context().Done()
+		})
 	case None, Refused, Open:
 	}
 	return s.Handler
@@ -165,10 +172,12 @@ func (s SDK) handler(f Fault, m Mode) http.Handler {
 
 // Measure makes the SDK's call once. The error says why there is nothing to count; that of the call is in the Count.
 func Measure(ctx context.Context, s SDK, f Fault, m Mode) (Count, error) {
-	if m == Bare && f == Open || m != Ours && f == Cancel {
+	if m == Bare && f == Open || m != Ours && (f == Cancel || f == Silent) {
 		return Count{}, fmt.Errorf("rig: no fault %q in mode %v", f, m)
 	}
-	server := transporttest.NewServer(s.handler(f, m))
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	server := transporttest.NewServer(s.handler(f, m, cancel))
 	var dials atomic.Int64
 	base := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 		dials.Add(1)
@@ -179,8 +188,6 @@ func Measure(ctx context.Context, s SDK, f Fault, m Mode) (Count, error) {
 		server.Refuse(time.Hour)
 	}
 
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	var c Count
 	var calls, waited atomic.Int64
 	hc := &http.Client{Transport: transport.Chain(base, s.Sign)}
