@@ -81,6 +81,38 @@ func TestDocsShowHow(t *testing.T) {
 	}
 }
 
+// TestDocsShowCode holds the code of "Plug it in" against the examples, which are compiled. In a cell a call or a literal is closed
+// where the example may go on.
+func TestDocsShowCode(t *testing.T) {
+	t.Parallel()
+	doc, err := os.ReadFile("../../docs/sdks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(doc), "\n## Plug it in\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	for _, s := range sdks() {
+		example, err := os.ReadFile(s.Name + "/example_test.go")
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		_, row, _ := strings.Cut(section, "\n| ["+s.Name+"](")
+		row, _, _ = strings.Cut(row, " |\n")
+		cells := strings.SplitN(row, " | ", 3) // folder, version, code
+		spans := strings.Split(cells[len(cells)-1], "`")
+		if len(cells) < 3 || len(spans) < 3 {
+			t.Errorf("docs/sdks.md has no code for %s", s.Name)
+			continue
+		}
+		for i := 1; i < len(spans); i += 2 {
+			if code := strings.TrimRight(spans[i], ")}"); !strings.Contains(string(example), code) {
+				t.Errorf("docs/sdks.md has %q for %s, which is not in its example", spans[i], s.Name)
+			}
+		}
+	}
+}
+
 // TestTable holds the numbers of docs/sdks.md against what is measured.
 func TestTable(t *testing.T) {
 	t.Parallel()

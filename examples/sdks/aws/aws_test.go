@@ -3,17 +3,27 @@ package aws
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 	"go.uber.org/goleak"
 
@@ -153,6 +163,126 @@ func TestRedirects(t *testing.T) {
 			}
 			if said[0] != said[1] {
 				t.Errorf("the SDK's own error is %q, without steadytrip %q", said[0], said[1])
+			}
+		})
+	}
+}
+
+// TestLoadDefaultConfig: the line of docs/sdks.md takes the client and leaves the retries to it. With a bundle of certificates in the
+// environment it wants a client that it can change.
+func TestLoadDefaultConfig(t *testing.T) {
+	for name, value := range map[string]string{
+		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_PROFILE": "", "AWS_CA_BUNDLE": "", "AWS_ENDPOINT_URL_S3": "",
+		"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "", "AWS_REGION": "eu-central-1",
+	} {
+		t.Setenv(name, value)
+	}
+	server, hc := rig.Serve(t, rig.Answers(SDK().Handler, rig.JSON(503, `{}`)), transport.Config{})
+	t.Setenv("AWS_ENDPOINT_URL", server.URL)
+	ours := []func(*config.LoadOptions) error{
+		config.WithHTTPClient(hc), config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
+	}
+	cfg, err := config.LoadDefaultConfig(t.Context(), ours...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := Client(cfg).GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("bucket"), Key: aws.String("key")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out.Body.Close()
+	if server.Total() != 2 {
+		t.Errorf("%d attempts, want 2", server.Total())
+	}
+
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	defer secure.Close()
+	bundle := filepath.Join(t.TempDir(), "bundle.pem")
+	if err := os.WriteFile(bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_CA_BUNDLE", bundle)
+	if _, err := config.LoadDefaultConfig(t.Context()); err != nil {
+		t.Errorf("the SDK's own client beside a bundle: %v", err)
+	}
+	if _, err := config.LoadDefaultConfig(t.Context(), ours...); err == nil {
+		t.Error("a plain client was taken beside a bundle")
+	}
+}
+
+// TestErrorWithinASuccess: a copy can fail after its 200 was sent. To steadytrip that is a success, so it is for the SDK to repeat.
+func TestErrorWithinASuccess(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name     string
+		mark     func(context.Context) context.Context
+		options  func(*s3.Options)
+		attempts int
+		fails    bool
+	}{
+		{"steadytrip alone", transport.Idempotent, func(*s3.Options) {}, 1, true},
+		{"the SDK", transport.NoRetry, func(o *s3.Options) { o.Retryer = retry.NewStandard() }, 2, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			server, hc := rig.Serve(t, rig.Answers(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				fmt.Fprint(w, `<CopyObjectResult><ETag>"1"</ETag></CopyObjectResult>`)
+			}), func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(SDK().Unavailable) }), transport.Config{})
+			_, err := Client(Config(hc, server.URL)).CopyObject(c.mark(t.Context()), &s3.CopyObjectInput{
+				Bucket: aws.String("bucket"), Key: aws.String("key"), CopySource: aws.String("bucket/other"),
+			}, c.options)
+			var api smithy.APIError
+			if failed := errors.As(err, &api) && api.ErrorCode() == "ServiceUnavailable"; failed != c.fails || err != nil && !failed {
+				t.Errorf("error %v, want one: %v", err, c.fails)
+			}
+			if server.Total() != c.attempts {
+				t.Errorf("%d attempts, want %d", server.Total(), c.attempts)
+			}
+		})
+	}
+}
+
+// TestDownloadIsResumed: the rest is asked for when the connection is lost midway, and the SDK checks the whole against S3's checksum.
+func TestDownloadIsResumed(t *testing.T) {
+	t.Parallel()
+	content := bytes.Repeat([]byte("content "), 128<<10)
+	sum := binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(content))
+	for _, c := range []struct {
+		name string
+		rest []byte
+		ok   bool
+	}{
+		{"the rest", content[len(content)/2:], true},
+		{"something else", bytes.Repeat([]byte("Content "), 64<<10), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			server, hc := rig.Serve(t, rig.Answers(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if want := fmt.Sprintf("bytes=%d-", len(content)/2); r.Header.Get("Range") != want || r.Header.Get("If-Range") != `"1"` {
+					t.Errorf("the request has Range %q and If-Range %q, want %q and the ETag", r.Header.Get("Range"), r.Header.Get("If-Range"), want)
+				}
+				w.Header().Set("Etag", `"1"`)
+				w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", len(content)/2, len(content)-1, len(content)))
+				w.WriteHeader(http.StatusPartialContent)
+				_, _ = w.Write(c.rest)
+			}), func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Etag", `"1"`)
+				w.Header().Set("X-Amz-Checksum-Crc32", base64.StdEncoding.EncodeToString(sum))
+				w.Header().Set("Content-Length", strconv.Itoa(len(content)))
+				_, _ = w.Write(content[:len(content)/2])
+				_ = http.NewResponseController(w).Flush()
+				panic(http.ErrAbortHandler)
+			}), transport.Config{PerCall: []transport.Middleware{transport.Resume(1)}})
+			out, err := Client(Config(hc, server.URL)).GetObject(t.Context(), &s3.GetObjectInput{
+				Bucket: aws.String("bucket"), Key: aws.String("key"), ChecksumMode: types.ChecksumModeEnabled,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer out.Body.Close()
+			got, err := io.ReadAll(out.Body)
+			if (err == nil && bytes.Equal(got, content)) != c.ok || server.Total() != 2 {
+				t.Errorf("got %d bytes after %d requests, error %v; want the content: %v", len(got), server.Total(), err, c.ok)
 			}
 		})
 	}

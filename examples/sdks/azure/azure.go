@@ -44,7 +44,7 @@ func SDK() rig.SDK {
 	return rig.SDK{
 		Name: "azure",
 		Plug: "azcore.ClientOptions{Transport: hc}",
-		Off:  "azcore.ClientOptions{Retry: policy.RetryOptions{MaxRetries: -1}}",
+		Off:  "Retry: policy.RetryOptions{MaxRetries: -1}",
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/account/people(PartitionKey='de',RowKey='1')" || !strings.HasPrefix(r.Header.Get("Authorization"), "SharedKeyLite account:") {
 				w.WriteHeader(http.StatusForbidden)

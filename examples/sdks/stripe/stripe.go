@@ -36,7 +36,7 @@ func SDK() rig.SDK {
 	return rig.SDK{
 		Name:        "stripe",
 		Plug:        "stripe.BackendConfig{HTTPClient: hc}",
-		Off:         "stripe.BackendConfig{MaxNetworkRetries: stripe.Int64(0)}",
+		Off:         "MaxNetworkRetries: stripe.Int64(0)",
 		Handler:     &Server{},
 		Unavailable: []byte(unavailable),
 		Limited:     []byte(limited),
