@@ -29,7 +29,7 @@ const (
 	Once        Fault = "once"    // it answers 503 to the first request only
 	Unavailable Fault = "503"     // it answers 503
 	Limited     Fault = "429"     // it answers 429 with a Retry-After: of 1 second in mode Ours, else of 0
-	Refused     Fault = "refused" // it does not listen
+	Refused     Fault = "refused" // nobody listens
 	Open        Fault = "open"    // steadytrip's breaker is open; not in mode Bare
 	Cancel      Fault = "cancel"  // it answers 503, and the caller gives up during the pause after it; in mode Ours only
 	Silent      Fault = "silent"  // it does not answer, and the caller gives up; in mode Ours only
@@ -184,8 +184,14 @@ func Measure(ctx context.Context, s SDK, f Fault, m Mode) (Count, error) {
 		return (&net.Dialer{}).DialContext(ctx, network, addr)
 	}}
 	defer base.CloseIdleConnections()
+	url := server.URL
 	if f == Refused {
-		server.Refuse(time.Hour)
+		addr, leave, err := nobody()
+		if err != nil {
+			return Count{}, errors.Join(err, server.Close())
+		}
+		defer leave()
+		url = "http://" + addr
 	}
 
 	var c Count
@@ -221,7 +227,7 @@ func Measure(ctx context.Context, s SDK, f Fault, m Mode) (Count, error) {
 	}
 
 	start := time.Now()
-	c.Err = s.Call(ctx, hc, server.URL, m != Ours)
+	c.Err = s.Call(ctx, hc, url, m != Ours)
 	c.Took = time.Since(start)
 	c.Calls, c.Waited = int(calls.Load()), time.Duration(waited.Load())
 	c.Attempts, c.received = server.Total(), server.Requests()
@@ -230,4 +236,21 @@ func Measure(ctx context.Context, s SDK, f Fault, m Mode) (Count, error) {
 	}
 	base.CloseIdleConnections()
 	return c, server.Close()
+}
+
+// nobody returns an address at which nobody listens, and nobody begins to until leave is called: that of the calling end of a connection.
+// The port of a server that was closed may be given to another one.
+func nobody() (addr string, leave func(), err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // listening on loopback does not wait
+	if err != nil {
+		return "", nil, err
+	}
+	conn, err := net.Dial("tcp", l.Addr().String()) //nolint:noctx // nor does calling there
+	if err != nil {
+		return "", nil, errors.Join(err, l.Close())
+	}
+	return conn.LocalAddr().String(), func() {
+		_ = conn.Close()
+		_ = l.Close()
+	}, nil
 }
