@@ -1,9 +1,12 @@
 package anthropic
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -199,5 +202,52 @@ func TestLostBody(t *testing.T) {
 		if err == nil || server.Total() != want {
 			t.Errorf("own retries %v: %d attempts, %v, want %d and an error", own, server.Total(), err, want)
 		}
+	}
+}
+
+// TestFileUploadIsSentWhole: the SDK holds the form in memory, whatever the file is read from, and each attempt sends all of it.
+func TestFileUploadIsSentWhole(t *testing.T) {
+	content := bytes.Repeat([]byte("a line\n"), 1<<20)
+	server, hc := rig.Serve(t, rig.Answers(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		file, _, err := r.FormFile("file")
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if got, err := io.ReadAll(file); err != nil || !bytes.Equal(got, content) {
+			t.Errorf("got %d bytes, %v, want %d", len(got), err, len(content))
+		}
+		rig.JSON(200, `{"id":"file_1"}`)(w, r)
+	}), rig.JSON(429, limited, "Retry-After-Ms", "1")), transport.Config{})
+	client := Client(hc, server.URL, false)
+	file, err := client.Files.Upload(t.Context(), anthropic.FileUploadParams{
+		File: anthropic.File(io.MultiReader(bytes.NewReader(content)), "lines.txt", "text/plain"), // a reader that cannot seek
+	})
+	if err != nil || file.ID != "file_1" || server.Total() != 2 {
+		t.Errorf("got %v, %v after %d attempts, want a file after 2", file, err, server.Total())
+	}
+}
+
+// TestLargeUploadIsNotBuffered: a reader that is given as the body is read while it is sent.
+func TestLargeUploadIsNotBuffered(t *testing.T) {
+	body := &rig.Upload{Size: 64 << 20}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := body.Take(r.Body); err != nil {
+			t.Error(err)
+		}
+		rig.JSON(200, `{}`)(w, r)
+	}))
+	defer server.Close()
+	hc, err := transport.Wrap(server.Client(), transport.Config{Policy: rig.Policy()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := Client(hc, server.URL, false)
+	var answer any
+	if err := client.Post(t.Context(), "upload", nil, &answer, option.WithRequestBody("application/octet-stream", body)); err != nil {
+		t.Fatal(err)
+	}
+	if body.Taken() != body.Size || body.Ahead() > body.Size/4 {
+		t.Errorf("the server took in %d bytes, and the body was %d ahead of it; want %d, and a quarter of that at most", body.Taken(), body.Ahead(), body.Size)
 	}
 }

@@ -9,9 +9,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 	"google.golang.org/api/googleapi"
@@ -162,4 +164,32 @@ func TestLargeUploadIsNotBuffered(t *testing.T) {
 		t.Errorf("the server took in %d bytes, and the body was %d ahead of it; want %d, and a quarter of that at most", body.Taken(), body.Ahead(), body.Size)
 	}
 	t.Logf("%d MiB ahead", body.Ahead()>>20)
+}
+
+// TestDownloadIsResumed: the rest is asked for when the connection is lost midway.
+func TestDownloadIsResumed(t *testing.T) {
+	t.Parallel()
+	content := bytes.Repeat([]byte("content "), 128<<10)
+	server, hc := rig.Serve(t, rig.Answers(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Etag", `"1"`)
+		http.ServeContent(w, r, "object", time.Time{}, bytes.NewReader(content))
+	}), func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Etag", `"1"`)
+		w.Header().Set("Content-Length", strconv.Itoa(len(content)))
+		_, _ = w.Write(content[:len(content)/2])
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}), transport.Config{PerCall: []transport.Middleware{transport.Resume(1)}})
+	s, err := Client(t.Context(), hc, server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := s.Objects.Get("bucket", "object").Context(t.Context()).Download()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if got, err := io.ReadAll(resp.Body); err != nil || !bytes.Equal(got, content) || server.Total() != 2 {
+		t.Errorf("got %d bytes, %v after %d requests, want %d after 2", len(got), err, server.Total(), len(content))
+	}
 }
