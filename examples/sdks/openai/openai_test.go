@@ -207,7 +207,7 @@ func TestFileUploadIsSentWhole(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		mark     func(context.Context) context.Context
-		answer   http.HandlerFunc // in place of the first one, before the file is read
+		answer   http.HandlerFunc // in place of the first one
 		attempts int
 		fails    bool
 	}{

@@ -1,6 +1,7 @@
 package rig
 
 import (
+	"io"
 	"net/http"
 	"testing"
 
@@ -28,7 +29,7 @@ func Serve(t testing.TB, h http.Handler, cfg transport.Config) (*transporttest.S
 	return server, hc
 }
 
-// Answers is a handler that gives these answers in turn, and then what next answers.
+// Answers is a handler that reads the request and gives these answers in turn, and then what next answers.
 func Answers(next http.Handler, answers ...http.HandlerFunc) http.Handler {
 	turn := make(chan http.HandlerFunc, len(answers))
 	for _, a := range answers {
@@ -37,6 +38,8 @@ func Answers(next http.Handler, answers ...http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case a := <-turn:
+			// A connection on which something is left unread outlives the server by half a second.
+			_, _ = io.Copy(io.Discard, r.Body)
 			a(w, r)
 		default:
 			next.ServeHTTP(w, r)
@@ -57,4 +60,7 @@ func JSON(status int, body string, fields ...string) http.HandlerFunc {
 }
 
 // Lose is an answer that gets lost: the request is read, and the connection broken.
-func Lose(_ http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }
+func Lose(_ http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	panic(http.ErrAbortHandler)
+}
