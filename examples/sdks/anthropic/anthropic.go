@@ -43,6 +43,7 @@ func SDK() rig.SDK {
 		Handler:     Handler(),
 		Unavailable: []byte(unavailable),
 		Limited:     []byte(limited),
+		Header:      http.Header{"Request-Id": {"req_1"}},
 		Explain:     explain,
 		Call: func(ctx context.Context, hc *http.Client, url string, own bool) error {
 			_, err := Ask(transport.Idempotent(ctx), Client(hc, url, own))
@@ -57,7 +58,7 @@ func explain(err error) string {
 	if !errors.As(err, &e) {
 		return ""
 	}
-	return fmt.Sprintf("%d %s %s", e.StatusCode, e.Type(), e.RawJSON())
+	return fmt.Sprintf("%d %s %s, request %s", e.StatusCode, e.Type(), e.RawJSON(), e.RequestID)
 }
 
 // Client returns a client of the API at url that sends through hc. If own is true the SDK retries by itself, as it does by default.

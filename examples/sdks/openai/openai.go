@@ -46,6 +46,7 @@ func SDK() rig.SDK {
 		Handler:     Handler(),
 		Unavailable: []byte(unavailable),
 		Limited:     []byte(limited),
+		Header:      http.Header{"X-Request-Id": {"req_1"}},
 		Explain:     explain,
 		Call: func(ctx context.Context, hc *http.Client, url string, own bool) error {
 			_, err := Ask(transport.Idempotent(ctx), Client(hc, url, own))
@@ -60,7 +61,11 @@ func explain(err error) string {
 	if !errors.As(err, &e) {
 		return ""
 	}
-	return fmt.Sprintf("%d %s: %s", e.StatusCode, e.Type, e.Message)
+	explained := fmt.Sprintf("%d %s: %s", e.StatusCode, e.Type, e.Message)
+	if id := e.Response.Header.Get("X-Request-Id"); id != "" {
+		explained += ", request " + id
+	}
+	return explained
 }
 
 // Client returns a client of the API at url that sends through hc. If own is true the SDK retries by itself, as

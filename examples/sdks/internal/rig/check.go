@@ -75,8 +75,8 @@ func Check(t *testing.T, s SDK, want Want) {
 			}
 		}
 		limited := row.Of[Ours][Limited]
-		if atLeast := time.Duration(Limited.Want()-1) * time.Second; limited.Waited < atLeast {
-			t.Errorf("waited %v for a limit, want at least %v", limited.Waited, atLeast)
+		if atLeast := time.Duration(Limited.Want()-1) * time.Second; limited.Waited < atLeast || limited.Took < atLeast {
+			t.Errorf("waited %v for a limit in a call of %v, want at least %v", limited.Waited, limited.Took, atLeast)
 		}
 		for _, f := range []Fault{Unavailable, Limited} {
 			if s.Explain == nil {
@@ -100,6 +100,18 @@ func Check(t *testing.T, s SDK, want Want) {
 		for _, m := range []Mode{Bare, Doubled, Ours} {
 			if c := Attempts(t, s, None, m); c.Err != nil || c.Attempts != 1 {
 				t.Errorf("%v: %d attempts, error %v, want 1 and none", m, c.Attempts, c.Err)
+			}
+		}
+	})
+	t.Run("a fault of the caller's is told at once", func(t *testing.T) {
+		t.Parallel()
+		got := Attempts(t, s, Missing, Ours)
+		if got.Err == nil || got.Attempts != 1 || got.Calls != 1 {
+			t.Errorf("%d attempts, the SDK asked %d times, error %v; want one, once, and an error", got.Attempts, got.Calls, got.Err)
+		}
+		if s.Explain != nil {
+			if got, bare := s.Explain(got.Err), s.Explain(Attempts(t, s, Missing, Bare).Err); got == "" || got != bare {
+				t.Errorf("the SDK's own error is %q, without steadytrip %q", got, bare)
 			}
 		}
 	})

@@ -28,6 +28,7 @@ const (
 	None        Fault = "none"    // it does not
 	Once        Fault = "once"    // it answers 503 to the first request only
 	Unavailable Fault = "503"     // it answers 503
+	Missing     Fault = "404"     // it answers 404, with the body of a 503
 	Limited     Fault = "429"     // it answers 429 with a Retry-After: of 1 second in mode Ours, else of 0
 	Refused     Fault = "refused" // nobody listens
 	Open        Fault = "open"    // steadytrip's breaker is open; not in mode Bare
@@ -112,7 +113,7 @@ func (f Fault) Want() int {
 		return 1 + s.Profiles[classify.ProviderRateLimit].Retries
 	case Refused: // the budget ends it
 		return 1 + int(s.Budget.Min/s.Profiles[classify.Dial].Cost)
-	case None, Cancel, Silent:
+	case None, Missing, Cancel, Silent:
 	}
 	return 1
 }
@@ -138,6 +139,8 @@ func (s SDK) handler(f Fault, m Mode, cancel context.CancelFunc) http.Handler {
 	switch f {
 	case Unavailable, Cancel:
 		return fail(http.StatusServiceUnavailable, s.Unavailable, "")
+	case Missing:
+		return fail(http.StatusNotFound, s.Unavailable, "")
 	case Limited:
 		if m == Ours {
 			return fail(http.StatusTooManyRequests, s.Limited, "1")
