@@ -108,7 +108,7 @@ func SDK() rig.SDK {
 			`<Error><Code>ServiceUnavailable</Code><Message>Service is unable to handle request.</Message><RequestId>4442587FB7D0A2F9</RequestId></Error>`),
 		Limited: []byte(`<?xml version="1.0" encoding="UTF-8"?>` +
 			`<Error><Code>TooManyRequestsException</Code><Message>Too many requests.</Message><RequestId>4442587FB7D0A2F9</RequestId></Error>`),
-		Header: http.Header{"X-Amz-Request-Id": {"4442587FB7D0A2F9"}},
+		Header: http.Header{"X-Amz-Request-Id": {"656C76696E672773"}},
 		Explain: func(err error) string {
 			var api smithy.APIError
 			if !errors.As(err, &api) {
