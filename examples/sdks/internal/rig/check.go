@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/steadytrip/steadytrip/policy"
 	"github.com/steadytrip/steadytrip/transport"
 )
 
@@ -87,10 +88,10 @@ func Check(t *testing.T, s SDK, want Want) {
 			}
 		}
 		var refusal *transport.OpenError
-		var call *transport.CallError
-		if open := row.Of[Ours][Open].Err; !errors.Is(open, transport.ErrOpen) || !errors.As(open, &refusal) || errors.As(open, &call) {
-			t.Errorf("open: want ErrOpen and an OpenError in the error and no CallError: %v", open)
+		if open := row.Of[Ours][Open].Err; !errors.Is(open, transport.ErrOpen) || !errors.As(open, &refusal) || transport.TrailOf(nil, open).Reason != policy.Refused {
+			t.Errorf("open: want ErrOpen, an OpenError and the trail of a refusal in the error: %v", open)
 		}
+		var call *transport.CallError
 		if refused := row.Of[Ours][Refused].Err; !errors.As(refused, &call) {
 			t.Errorf("refused: want a CallError in the error: %v", refused)
 		}
