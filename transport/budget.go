@@ -77,21 +77,27 @@ func (bs *budgets) make(req *http.Request, exact key, own bool, rule *policy.Bud
 	return b
 }
 
-// lock locks a bucket, by the rule in force.
-func (bs *budgets) lock(b *bucket) {
-	b.mu.Lock()
-	if rule := bs.rule.Load(); rule.Enabled() { // as it is under the lock, so that a bucket changes once
-		b.b.SetBudget(*rule)
+// lock locks a bucket, by the rule in force. It reports false, and does not, if there is no bucket, or no budget any more.
+func (bs *budgets) lock(b *bucket) bool {
+	if b == nil {
+		return false
 	}
+	b.mu.Lock()
+	rule := bs.rule.Load() // as it is under the lock, so that a bucket changes once
+	if !rule.Enabled() {
+		b.mu.Unlock()
+		return false
+	}
+	b.b.SetBudget(*rule)
+	return true
 }
 
 // settle counts an attempt that began at start, since the epoch. Whatever shows that the server is well earns: an answer that says
 // no to this request does, one that asks for a later try does not.
 func (bs *budgets) settle(b *bucket, v classify.Verdict, start time.Duration) {
-	if b == nil {
+	if !bs.lock(b) {
 		return
 	}
-	bs.lock(b)
 	defer b.mu.Unlock()
 	b.last = max(b.last, start)
 	switch a := v.Action(); {
@@ -104,20 +110,18 @@ func (bs *budgets) settle(b *bucket, v classify.Verdict, start time.Duration) {
 
 // spend pays for a retry at now, since the epoch, and reports whether the budget reaches.
 func (bs *budgets) spend(b *bucket, cost float64, now time.Duration) bool {
-	if b == nil {
+	if !bs.lock(b) {
 		return true
 	}
-	bs.lock(b)
 	defer b.mu.Unlock()
 	return b.b.Spend(cost, now)
 }
 
 // refund takes back the payment for a retry that was not sent.
 func (bs *budgets) refund(b *bucket, cost float64) {
-	if b == nil {
+	if !bs.lock(b) {
 		return
 	}
-	bs.lock(b)
 	defer b.mu.Unlock()
 	b.b.Refund(cost)
 }

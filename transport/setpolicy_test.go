@@ -110,6 +110,25 @@ func TestSetPolicyBetweenBudgetAndNone(t *testing.T) {
 	}
 }
 
+// A call that had a budget when it failed has none once there is none.
+func TestSetPolicyEndsTheBudgetOfACallUnderWay(t *testing.T) {
+	s := newShared(t, oneKey, func(s *policy.Set) {
+		s.Budget = policy.Budget{Ratio: 0.1, Min: 1, Window: time.Hour}
+		s.Profiles = map[classify.Kind]policy.Profile{classify.Network: {Retries: 9, Initial: 1, Max: 1, Multiplier: 1, Cost: 1}}
+	})
+	attempts := 0
+	base := roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		if attempts++; attempts == 2 { // which has taken the only token
+			follow(t, s, func(s *policy.Set) { s.Budget = policy.Budget{} })
+		}
+		return transporttest.Fail(transporttest.ErrReset).RoundTrip(req)
+	})
+	_, err := exchange(newChain(t, base, transport.Config{Shared: s}), newRequest(t, "GET", backend, ""))
+	if trail := transport.TrailOf(nil, err); trail.Attempts != 10 || trail.Reason != policy.Exhausted {
+		t.Errorf("%d attempts, %v; want 10, exhausted", trail.Attempts, trail.Reason)
+	}
+}
+
 func TestSetPolicyLetsGoOfBreakersThatAreGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrowd(t, oneKey, holding(5*time.Second))
