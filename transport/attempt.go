@@ -19,11 +19,10 @@ type attempt struct {
 	err     error
 	verdict classify.Verdict // once it is judged
 	start   time.Time
-	took    time.Duration
+	end     time.Time // once it is judged; by the wall clock of that moment, since a deadline may know no other
 }
 
-// end is when the attempt ended.
-func (a *attempt) end() time.Time { return a.start.Add(a.took) }
+func (a *attempt) took() time.Duration { return a.end.Sub(a.start) }
 
 func (a *attempt) send(next http.RoundTripper, req *http.Request) {
 	a.req, a.watched = watch(req)

@@ -152,7 +152,7 @@ func (c *call) tidy() { c.shared.gates.drop(c.seat.key, c.seat.gate, (*gate).ret
 // wait lets the time until the next attempt pass: the decision's pause, or what it takes another call to find out.
 // It returns policy.Retrying if the attempt is to be made, else why not, and the error to be returned if it is not the answer.
 func (c *call) wait(a *attempt, v classify.Verdict, d policy.Decision) (policy.Reason, error) {
-	decided := a.end()
+	decided := a.end
 	if c.seat == nil || c.seat.turn == nil {
 		a.discard()
 		if err := c.pause(decided, d.Pause); err != nil {

@@ -128,22 +128,22 @@ func (c *call) run(a attempt) (*http.Response, error) {
 	}()
 	plan := c.rules.policy.Plan()
 	for {
-		a.took = time.Since(a.start)
 		a.judge()
+		a.end = time.Now()
 		verdict := a.verdict
 		if a.err != nil {
 			a.discard() // an answer beside an error is none
 		}
 		c.settle(a)
-		c.trail.add(Record{Status: statusOf(a.resp), Err: a.err, Verdict: verdict, Duration: a.took})
+		c.trail.add(Record{Status: statusOf(a.resp), Err: a.err, Verdict: verdict, Duration: a.took()})
 		gated := c.report(verdict, a)
 		if name := policyOf(verdict); name != "" {
 			c.policy = name
 		}
 		decision := c.decide(plan, verdict, a, gated)
 		if decision.Retry() {
-			c.join(gated, decision, a.took)
-			decision, body = c.prepare(decision, a.end())
+			c.join(gated, decision, a.took())
+			decision, body = c.prepare(decision, a.end)
 		}
 		if !decision.Retry() {
 			c.leave()
@@ -254,19 +254,19 @@ func (c *call) decide(plan *policy.Plan, v classify.Verdict, a attempt, gated bo
 	_, nested := trailOf(a.resp, a.err)
 	f := policy.Facts{
 		Attempts:  c.trail.Attempts,
-		Elapsed:   a.end().Sub(c.start),
+		Elapsed:   a.end.Sub(c.start),
 		Done:      Ended(c.req) != nil,
 		Replay:    policy.ReplayOf(c.req),
 		Forbidden: marked(ctx, markNoRetry),
 		Nested:    nested,
 		Gated:     gated,
 		Queued:    c.queued,
-		Took:      max(a.took, quickest),
+		Took:      max(a.took(), quickest),
 		Random:    dice.Float64(ctx),
 	}
 	f.Replay.Idempotent = f.Replay.Idempotent || marked(ctx, markIdempotent)
 	if deadline, ok := ctx.Deadline(); ok {
-		f.Deadline, f.Remaining = true, deadline.Sub(a.end())
+		f.Deadline, f.Remaining = true, deadline.Sub(a.end)
 	}
 	return plan.Next(v, f)
 }
@@ -349,7 +349,7 @@ func (c *call) tellAttempt(a attempt, v classify.Verdict, d policy.Decision) {
 	}
 	c.hooks.Attempt(c.req.Context(), AttemptInfo{
 		Request: a.req, Attempt: c.trail.Attempts, Status: statusOf(a.resp), Err: a.err,
-		Verdict: v, Duration: a.took, Decision: d,
+		Verdict: v, Duration: a.took(), Decision: d,
 	})
 }
 
