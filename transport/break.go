@@ -81,8 +81,7 @@ func (b *breaking) RoundTrip(req *http.Request) (*http.Response, error) {
 // guarded sends a request while some key is in trouble, if the circuits of its own keys let it through. What it was lent
 // comes back even if a hook or the base panics or ends the goroutine.
 func (b *breaking) guarded(req *http.Request) (resp *http.Response, err error) {
-	v := visit{breaking: b, req: req, now: time.Now()}
-	b.shared.sweep(v.now)
+	v := visit{breaking: b, req: req}
 	sent, over := false, false
 	defer func() {
 		v.release()

@@ -10,7 +10,7 @@ import (
 type visit struct {
 	*breaking
 	req     *http.Request
-	now     time.Time
+	now     time.Time // after the last function of the user's
 	tickets []ticket
 }
 
@@ -26,6 +26,8 @@ type ticket struct {
 // of the circuit that refuses. What the request was lent is in its tickets in any case.
 func (v *visit) admit() (forced bool, err error) {
 	keys, n := v.shared.keys.before(v.req)
+	v.now = time.Now()
+	v.shared.sweep(v.now)
 	if word, k := v.shared.force(keys[:n]); word.holds() {
 		return v.obey(word, k)
 	}
@@ -41,6 +43,7 @@ func (v *visit) admit() (forced bool, err error) {
 			if forced, err = v.pass(ticket{nil, c, br, k}, keys[:n]); forced || err != nil {
 				return forced, err
 			}
+			v.now = time.Now()
 		}
 	}
 	return false, nil
@@ -56,14 +59,13 @@ func (v *visit) pass(t ticket, keys []key) (forced bool, err error) {
 		v.take(t, p)
 		return false, nil
 	}
-	begin := v.now
 	p, err = h.wait(v.req, t.breaker.rule.Hold)
-	v.now = time.Now()
+	waited := time.Since(v.now)
 	v.take(t, p)
 	word, k := v.shared.force(keys)
 	if v.hooks.Wait != nil {
 		v.hooks.Wait(v.req.Context(), WaitInfo{
-			Request: v.req, Key: t.key.String(), Verdict: h.cause, Duration: v.now.Sub(begin),
+			Request: v.req, Key: t.key.String(), Verdict: h.cause, Duration: waited,
 			Sent: err == nil && (word.closed() || p != nil && !word.holds()),
 		})
 	}
