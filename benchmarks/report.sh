@@ -2,10 +2,17 @@
 # report.sh RESULTS PAGE fills in PAGE: what stands between a line "<!-- benchstat ARGUMENTS -->" or "<!-- machine -->" and the next line
 # "<!-- end -->" is replaced by benchstat's tables of RESULTS, or by where and when they were measured. All else stays as it is.
 # BENCHSTAT is the command to use, COMMAND the one that the results came from. The tables are shown, too.
+# If anything fails, or there is nothing to put into a table, PAGE stays as it is.
 set -eu
 results=$1 page=$2
 new=$(mktemp)
-trap 'rm -f "$new" "$new.table"' EXIT
+trap 'rm -f "$new" "$new.table" "$page.new"' EXIT
+trap 'exit 1' HUP INT TERM
+
+fail() {
+	echo "report.sh: $1" >&2
+	exit 1
+}
 
 machine() {
 	echo "- Command: \`$COMMAND\`"
@@ -17,25 +24,30 @@ machine() {
 
 exec 3>&1
 skip=
-while IFS= read -r line; do
+while IFS= read -r line || [ -n "$line" ]; do
 	case $line in
 	'<!-- end -->') skip= ;;
+	'<!-- machine -->' | '<!-- benchstat '*' -->') [ -z "$skip" ] || fail "no end of $skip" ;;
 	esac
 	[ -n "$skip" ] || printf '%s\n' "$line"
 	case $line in
 	'<!-- machine -->')
-		skip=yes
+		skip=$line
 		machine
 		;;
 	'<!-- benchstat '*' -->')
-		skip=yes
+		skip=$line
 		args=${line#'<!-- benchstat '}
 		eval "$BENCHSTAT ${args%' -->'} \"\$results\"" >"$new.table"
-		printf '```text\n'
 		# What the list of the machine says is not repeated over every table.
-		grep -Ev '^(goos|goarch|pkg|cpu): ' "$new.table" | sed 's/[ \t]*$//; /./,$!d' | tee /dev/fd/3
-		printf '```\n'
+		table=$(grep -Ev '^(goos|goarch|pkg|cpu): ' "$new.table" | sed 's/[ \t]*$//; /./,$!d')
+		[ -n "$table" ] || fail "nothing was measured for $line"
+		printf '```text\n%s\n```\n' "$table"
+		printf '%s\n' "$table" >&3
 		;;
 	esac
 done <"$page" >"$new"
-cat "$new" >"$page"
+[ -z "$skip" ] || fail "no end of $skip"
+cp -p "$page" "$page.new" # for its mode
+cat "$new" >"$page.new"
+mv "$page.new" "$page"
