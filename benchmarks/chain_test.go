@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"testing"
 
@@ -87,7 +88,8 @@ func checked(rt http.RoundTripper) stub.Worker {
 			if err := classify.CheckResponse(resp); err == nil {
 				return errors.New("the answer is no failure")
 			}
-			return nil
+			_, err = io.Copy(io.Discard, resp.Body) // as Exchange does
+			return err
 		}
 	}
 }
