@@ -2,11 +2,11 @@ package benchmarks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,9 +24,10 @@ type refresh struct {
 	base    stub.Base
 	asked   chan struct{} // the call that asks has been refused, and asks again
 	over    chan struct{}
+	ended   chan struct{} // receives for each call; that takes no memory, which is measured
+	failed  chan error    // receives for the first that fails
 	waiting int
 	calls   sync.WaitGroup
-	failed  atomic.Int64
 }
 
 type askKey struct{}
@@ -60,20 +61,29 @@ func (h holding) RoundTrip(req *http.Request) (*http.Response, error) {
 	return h.next.RoundTrip(req)
 }
 
-// begin lets a call ask, and n others wait for it. It returns when all of them do.
-func (r *refresh) begin(ctx context.Context, n int) {
-	r.asked, r.over, r.waiting = make(chan struct{}), make(chan struct{}), n
+// begin lets a call ask, and n others wait for it. It returns when all of them do; an error if one has ended before.
+func (r *refresh) begin(ctx context.Context, n int) error {
+	r.asked, r.over, r.ended, r.waiting = make(chan struct{}), make(chan struct{}), make(chan struct{}, n+1), n
+	r.failed = make(chan error, 1)
 	ctx = transport.ForGrant(ctx, grant)
 	ask := stub.Get(context.WithValue(stub.InTurn(ctx), askKey{}, true), stub.URL)
 	late := stub.Get(ctx, stub.URL)
 	r.send(ask)
-	<-r.asked
+	select {
+	case <-r.asked:
+	case <-r.ended:
+		return errors.Join(errors.New("the call that asks has ended"), r.end())
+	}
 	for range n {
 		r.send(late)
 	}
 	for !r.inLine() {
+		if len(r.ended) > 0 { // perhaps it took all of them so long that the gate gave up the one that asks
+			return errors.Join(errors.New("a call has ended that was to wait"), r.end())
+		}
 		runtime.Gosched()
 	}
+	return nil
 }
 
 // inLine reports whether everybody waits.
@@ -85,8 +95,12 @@ func (r *refresh) inLine() bool {
 func (r *refresh) send(req *http.Request) {
 	r.calls.Go(func() {
 		if err := stub.Exchange(r, req, 200); err != nil {
-			r.failed.Add(1)
+			select {
+			case r.failed <- err:
+			default:
+			}
 		}
+		r.ended <- struct{}{}
 	})
 }
 
@@ -94,10 +108,37 @@ func (r *refresh) send(req *http.Request) {
 func (r *refresh) end() error {
 	close(r.over)
 	r.calls.Wait()
-	if n := r.failed.Load(); n > 0 {
-		return fmt.Errorf("%d of %d calls have failed", n, r.waiting+1)
+	select {
+	case err := <-r.failed:
+		return fmt.Errorf("of %d calls one has failed: %w", r.waiting+1, err)
+	default:
+		return nil
 	}
-	return nil
+}
+
+var errGone = errors.New("gone")
+
+// leaving is a chain that has no answer for the call that asks, or for the others.
+type leaving struct {
+	http.RoundTripper
+	asks bool
+}
+
+func (l leaving) RoundTrip(req *http.Request) (*http.Response, error) {
+	if (req.Context().Value(askKey{}) != nil) == l.asks {
+		return nil, errGone
+	}
+	return l.RoundTripper.RoundTrip(req)
+}
+
+func TestNobodyIsAwaitedWhoHasEnded(t *testing.T) {
+	for _, asks := range []bool{true, false} {
+		r := newRefresh(t)
+		r.RoundTripper = leaving{r.RoundTripper, asks}
+		if err := r.begin(t.Context(), 3); !errors.Is(err, errGone) {
+			t.Errorf("%v if those leave that ask: %v; want that a call has ended", err, asks)
+		}
+	}
 }
 
 // BenchmarkGate is a refresh for which so many calls wait: how long it takes until all have their answers, from its end on.
@@ -134,7 +175,9 @@ func BenchmarkGate(b *testing.B) {
 				r := newRefresh(b)
 				var took time.Duration
 				for b.Loop() {
-					r.begin(b.Context(), n)
+					if err := r.begin(b.Context(), n); err != nil {
+						b.Fatal(err)
+					}
 					begin := time.Now()
 					if err := r.end(); err != nil {
 						b.Fatal(err)

@@ -17,12 +17,16 @@ func waiting(tb testing.TB) (bytes float64) {
 	r := newRefresh(tb)
 	ctx, cancel := context.WithCancel(tb.Context())
 	defer cancel()
-	r.begin(ctx, someWaiters)
+	if err := r.begin(ctx, someWaiters); err != nil {
+		tb.Fatal(err)
+	}
 	if err := r.end(); err != nil { // the runtime keeps what it knows of goroutines for those to come
 		tb.Fatal(err)
 	}
 	before := heap()
-	r.begin(ctx, someWaiters)
+	if err := r.begin(ctx, someWaiters); err != nil {
+		tb.Fatal(err)
+	}
 	bytes = float64(heap()-before) / someWaiters
 	if err := r.end(); err != nil {
 		tb.Fatal(err)
