@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -44,7 +45,11 @@ func Parallel(b *testing.B, n int, w Worker) {
 	}
 	procs := runtime.GOMAXPROCS(0)
 	b.SetParallelism((n + procs - 1) / procs)
+	var workers atomic.Int64
 	b.RunParallel(func(pb *testing.PB) {
+		if workers.Add(1) > int64(n) { // there are as many for each processor
+			return
+		}
 		work := w(b.Context())
 		for pb.Next() {
 			if err := work(); err != nil {
