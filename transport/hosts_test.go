@@ -120,7 +120,12 @@ func TestOnHostsJudgesEachHopOfARedirect(t *testing.T) {
 // net/http says what is wrong with it.
 func TestOnHostsLeavesARequestWithoutAURLToTheBase(t *testing.T) {
 	reached := false
-	m, err := transport.OnHosts(func(http.RoundTripper) http.RoundTripper { return nil }, "a.example")
+	m, err := transport.OnHosts(func(http.RoundTripper) http.RoundTripper {
+		return roundTripFunc(func(*http.Request) (*http.Response, error) {
+			t.Error("sent to the middleware of a host")
+			return nil, http.ErrNotSupported
+		})
+	}, "a.example")
 	if err != nil {
 		t.Fatal(err)
 	}
