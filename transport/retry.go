@@ -143,7 +143,7 @@ func (c *call) run(a attempt) (*http.Response, error) {
 		decision := c.decide(plan, verdict, a, gated)
 		if decision.Retry() {
 			c.join(gated, decision, a.took())
-			decision, body = c.prepare(decision, a.end)
+			decision, body = c.prepare(decision, &a)
 		}
 		if !decision.Retry() {
 			c.leave()
@@ -271,12 +271,16 @@ func (c *call) decide(plan *policy.Plan, v classify.Verdict, a attempt, gated bo
 	return plan.Next(v, f)
 }
 
-// prepare takes what a retry needs: a fresh body and its cost. If either is not to be had, there is no retry.
-func (c *call) prepare(d policy.Decision, now time.Time) (policy.Decision, io.ReadCloser) {
-	if !c.spend(d.Cost, now) {
+// prepare takes what a retry after an attempt needs: a fresh body and its cost. If either is not to be had, there is no retry.
+func (c *call) prepare(d policy.Decision, a *attempt) (policy.Decision, io.ReadCloser) {
+	if !c.spend(d.Cost, a.end) {
 		return policy.Decision{Reason: policy.BudgetSpent, Profile: d.Profile}, nil
 	}
-	body, err := freshBody(c.req)
+	var body io.ReadCloser
+	err := errUploadOver
+	if a.watched == nil || a.watched.stop() {
+		body, err = freshBody(c.req)
+	}
 	if err != nil {
 		c.refund()
 		return policy.Decision{Reason: policy.NotReplayable, Profile: d.Profile}, nil

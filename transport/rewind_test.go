@@ -1,0 +1,172 @@
+package transport_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/steadytrip/steadytrip/policy"
+	"github.com/steadytrip/steadytrip/transport"
+)
+
+// rewound is a body of which there is one, as SDKs make them: GetBody seeks to its beginning.
+type rewound struct {
+	*bytes.Reader
+	open    atomic.Bool
+	rewinds atomic.Int64
+	early   atomic.Int64 // rewinds while it was open
+}
+
+func (r *rewound) Close() error {
+	r.open.Store(false)
+	return nil
+}
+
+func (r *rewound) again(body io.ReadCloser) func() (io.ReadCloser, error) {
+	r.open.Store(true)
+	return func() (io.ReadCloser, error) {
+		r.rewinds.Add(1)
+		if r.open.Swap(true) {
+			r.early.Add(1)
+		}
+		_, err := r.Seek(0, io.SeekStart)
+		return body, err
+	}
+}
+
+// RoundTrip: "Callers should wait for the Close call before doing so", of using a body again. A 503 may come while it is still sent.
+func TestABodyIsTakenAgainOnlyAfterItsClose(t *testing.T) {
+	for name, wrap := range map[string]func(*rewound) io.ReadCloser{
+		"a body of its own type":       func(r *rewound) io.ReadCloser { return r },
+		"io.NopCloser of bytes.Reader": func(r *rewound) io.ReadCloser { return io.NopCloser(r.Reader) }, // openai-go, anthropic-sdk-go
+	} {
+		t.Run(name, func(t *testing.T) {
+			const size, calls = 8 << 20, 10
+			var asked atomic.Int64
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if asked.Add(1)%2 == 1 {
+					w.WriteHeader(http.StatusServiceUnavailable) // before the body is read
+					return
+				}
+				if n, err := io.Copy(io.Discard, r.Body); n != size {
+					t.Errorf("%d bytes arrived, %v, want %d", n, err, size)
+				}
+			}))
+			defer srv.Close()
+			set := fast()
+			set.Budget = policy.Budget{} // every second attempt is a retry
+			rt := newChain(t, newTransport(t), transport.Config{Policy: set})
+			for range calls {
+				one := &rewound{Reader: bytes.NewReader(make([]byte, size))}
+				req := newRequest(t, "PUT", srv.URL, "")
+				req.Body, req.ContentLength = wrap(one), size
+				req.GetBody = one.again(req.Body)
+				resp, err := rt.RoundTrip(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp.Body.Close()
+				if _, typed := req.Body.(*rewound); resp.StatusCode != 200 || one.rewinds.Load() != 1 || typed && one.early.Load() > 0 {
+					t.Errorf("%d after %d rewinds, %d of them too early; want a 200 after one", resp.StatusCode, one.rewinds.Load(), one.early.Load())
+				}
+			}
+		})
+	}
+}
+
+// stuck is a body whose Read does not return, whatever is closed, until it is let go.
+type stuck struct {
+	reading chan struct{}
+	let     chan struct{}
+	once    sync.Once
+	closed  atomic.Int64
+}
+
+func (s *stuck) Read([]byte) (int, error) {
+	s.once.Do(func() { close(s.reading) })
+	<-s.let
+	return 0, io.EOF
+}
+
+func (s *stuck) Close() error {
+	s.closed.Add(1)
+	return nil
+}
+
+func TestABodyThatIsStuckIsNotTakenAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		body := &stuck{reading: make(chan struct{}), let: make(chan struct{})}
+		defer close(body.let)
+		attempts := 0
+		rt := newChain(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			attempts++
+			go io.Copy(io.Discard, req.Body) //nolint:errcheck // as net/http does while it reads the answer
+			<-body.reading
+			return answer(503, "").RoundTrip(req)
+		}), transport.Config{Policy: steady()})
+		req := newRequest(t, "PUT", backend, "")
+		req.Body = body
+		req.GetBody = func() (io.ReadCloser, error) {
+			t.Error("GetBody called during a Read")
+			return body, nil
+		}
+		start := time.Now()
+		resp, err := rt.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		trail := transport.TrailOf(resp, nil)
+		text, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if attempts != 1 || trail.Reason != policy.NotReplayable || resp.StatusCode != 503 || err != nil || len(text) == 0 {
+			t.Errorf("%d attempts, %v, %d %q %v; want the answer of one, not replayable", attempts, trail.Reason, resp.StatusCode, text, err)
+		}
+		if took := time.Since(start); took != 50*time.Millisecond || body.closed.Load() != 1 {
+			t.Errorf("it took %v, and the body was closed %d times; want 50ms and once", took, body.closed.Load())
+		}
+	})
+}
+
+// What the base does with the body of an attempt that is over does not reach the next one's.
+func TestTheBodyOfAnAttemptThatIsOverIsOutOfReach(t *testing.T) {
+	one := &rewound{Reader: bytes.NewReader([]byte("body"))}
+	var before io.ReadCloser
+	attempts := 0
+	rt := newChain(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		if attempts++; attempts == 1 {
+			before = req.Body
+			_, _ = req.Body.Read(make([]byte, 1))
+			return answer(503, "").RoundTrip(&http.Request{})
+		}
+		if n, err := before.Read(make([]byte, 1)); n != 0 || err == nil || errors.Is(err, io.EOF) {
+			t.Errorf("reading the body before: %d, %v, want an error", n, err)
+		}
+		if err := before.Close(); err != nil || !one.open.Load() {
+			t.Errorf("closing the body before: %v, and this one is open: %v", err, one.open.Load())
+		}
+		text, err := io.ReadAll(req.Body)
+		if string(text) != "body" || err != nil {
+			t.Errorf("got %q, %v", text, err)
+		}
+		req.Body.Close()
+		return ok.RoundTrip(&http.Request{})
+	}), transport.Config{Policy: fast()})
+	req := newRequest(t, "PUT", backend, "")
+	req.Body, req.ContentLength = one, 4
+	req.GetBody = one.again(one)
+	resp, err := rt.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if attempts != 2 {
+		t.Errorf("%d attempts, want 2", attempts)
+	}
+}
