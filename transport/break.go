@@ -209,17 +209,6 @@ func judge(rule policy.Breaker, v classify.Verdict, err error) outcome {
 	return success
 }
 
-// refuse makes the error of a refusal: the verdict that opened the circuit, with the time left.
-func (b *breaking) refuse(req *http.Request, key string, v classify.Verdict, refusal *OpenError) error {
-	refusal.Key = key
-	v.RetryAfter = refusal.RetryAfter
-	v.Unprocessed = true
-	if b.hooks.Refuse != nil {
-		b.hooks.Refuse(req.Context(), RefuseInfo{Request: req, Key: refusal.Key, Verdict: v, RetryAfter: v.RetryAfter})
-	}
-	return v.Err(refusal)
-}
-
 func (b *breaking) tell(req *http.Request, k key, br *breaker, change change) {
 	if b.hooks.Breaker == nil || change.from == change.to {
 		return

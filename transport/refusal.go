@@ -18,17 +18,19 @@ type OpenError struct {
 	Key        string        // what the breaker belongs to; not part of the text
 	RetryAfter time.Duration // until the breaker lets requests through again; 0 while it probes, a century until it is reset
 
+	held   bool   // the request was held before
 	called uint32 // 1 once it is what a call came to; atomic
 }
 
-// endsCall reports whether err, with which a call ends at its first attempt, is a refusal, and notes in it that it is what a call came to.
-// It needs no further trail then.
+// endsCall reports whether err, with which a call ends at its first attempt, is a refusal without a wait, and notes in it that it is
+// what a call came to. It needs no further trail then.
 func endsCall(err error) bool {
 	open, refused := errors.AsType[*OpenError](err)
-	if refused {
-		atomic.StoreUint32(&open.called, 1)
+	if !refused || open.held {
+		return false
 	}
-	return refused
+	atomic.StoreUint32(&open.called, 1)
+	return true
 }
 
 // endedCall reports whether err is such a refusal.

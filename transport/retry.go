@@ -86,7 +86,7 @@ func (r *retrying) further(req *http.Request, a *attempt, start time.Duration) (
 				r.settle(req, a, start)
 				return a.resp, nil
 			}
-		case a.resp == nil && budgets.now()-start < brief && endsCall(a.err):
+		case a.resp == nil && endsCall(a.err):
 			return nil, a.err
 		}
 	}
@@ -193,7 +193,7 @@ func (c *call) end(resp *http.Response, err error, v classify.Verdict, reason po
 		inside.Nested = reason == policy.Nested
 		resp, err = inside.attach(resp, err)
 	case c.trail.Attempts == 1 && c.trail.Waited == 0 && reason == policy.Succeeded:
-	case c.trail.Attempts == 1 && c.trail.Waited == 0 && reason == policy.Refused && c.trail.last().Duration < brief && endsCall(err):
+	case c.trail.Attempts == 1 && c.trail.Waited == 0 && reason == policy.Refused && endsCall(err):
 	default:
 		c.trail.Reason = reason
 		resp, err = c.trail.attach(resp, err, c.sent)
@@ -201,9 +201,6 @@ func (c *call) end(resp *http.Response, err error, v classify.Verdict, reason po
 	c.tellCall(resp, err, v, reason)
 	return resp, err
 }
-
-// brief is longer than a refusal takes that a breaker has not held first.
-const brief = time.Millisecond
 
 // budget is the bucket of the call's key; nil if there is no budget.
 func (c *call) budget() *bucket {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"github.com/steadytrip/steadytrip/classify"
 )
 
 // visit is a request's way through the breakers while some key is in trouble.
@@ -11,6 +13,7 @@ type visit struct {
 	*breaking
 	req     *http.Request
 	now     time.Time // after the last function of the user's
+	held    bool      // some circuit held it
 	tickets []ticket
 }
 
@@ -54,11 +57,12 @@ func (v *visit) pass(t ticket, keys []key) (forced bool, err error) {
 	p, h, refusal := t.circuit.admit(v.now, t.breaker.rule, left(v.req))
 	switch {
 	case refusal != nil:
-		return false, v.refuse(v.req, t.circuit.name, t.circuit.cause(), refusal)
+		return false, v.refuse(t.circuit.name, t.circuit.cause(), refusal)
 	case h == nil:
 		v.take(t, p)
 		return false, nil
 	}
+	v.held = true
 	p, err = h.wait(v.req, t.breaker.rule.Hold)
 	waited := time.Since(v.now)
 	v.take(t, p)
@@ -75,7 +79,7 @@ func (v *visit) pass(t ticket, keys []key) (forced bool, err error) {
 	case word.holds():
 		return v.obey(word, k)
 	case p == nil:
-		return false, v.refuse(v.req, t.circuit.name, t.circuit.cause(), t.circuit.refusal())
+		return false, v.refuse(t.circuit.name, t.circuit.cause(), t.circuit.refusal())
 	}
 	return false, nil
 }
@@ -85,7 +89,18 @@ func (v *visit) obey(word word, k key) (forced bool, err error) {
 	if word.closed() {
 		return true, nil
 	}
-	return false, v.refuse(v.req, k.String(), word.verdict(), &OpenError{RetryAfter: word.left})
+	return false, v.refuse(k.String(), word.verdict(), &OpenError{RetryAfter: word.left})
+}
+
+// refuse makes the error of a refusal: the verdict that opened the circuit, with the time left.
+func (v *visit) refuse(key string, verdict classify.Verdict, refusal *OpenError) error {
+	refusal.Key, refusal.held = key, v.held
+	verdict.RetryAfter = refusal.RetryAfter
+	verdict.Unprocessed = true
+	if v.hooks.Refuse != nil {
+		v.hooks.Refuse(v.req.Context(), RefuseInfo{Request: v.req, Key: key, Verdict: verdict, RetryAfter: verdict.RetryAfter})
+	}
+	return verdict.Err(refusal)
 }
 
 // take keeps a pass for as long as the request is under way, and tells what it changed.
