@@ -245,10 +245,15 @@ func hostKey(req *http.Request) key { return exactHostKey(req).canonical() }
 // lower is s in lower case; a name that is not ASCII stays as it is. IDNA, by which net/http finds the server, does not fold as Go does:
 // "\u0130d.example" is another server than "id.example", and must not open its breaker.
 func lower(s string) string {
+	upper := false
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
 			return s
 		}
+		upper = upper || 'A' <= s[i] && s[i] <= 'Z'
+	}
+	if !upper {
+		return s
 	}
 	return strings.ToLower(s)
 }
