@@ -107,7 +107,7 @@ func TestABodyThatIsStuckIsNotTakenAgain(t *testing.T) {
 		attempts := 0
 		rt := newChain(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
 			attempts++
-			go io.Copy(io.Discard, req.Body) //nolint:errcheck // as net/http does while it reads the answer
+			go io.Copy(io.Discard, req.Body) // as net/http does while it reads the answer
 			<-body.reading
 			return answer(503, "").RoundTrip(req)
 		}), transport.Config{Policy: steady()})

@@ -145,7 +145,7 @@ func fresh(req *http.Request) bool {
 // made is the code of the functions that http.NewRequest sets as GetBody of what it knows how to read again.
 var made = func() (code [3]uintptr) {
 	for i, body := range []io.Reader{bytes.NewBufferString("a"), bytes.NewReader([]byte("a")), strings.NewReader("a")} {
-		req, err := http.NewRequest(http.MethodPost, "", body) //nolint:noctx // it is never sent
+		req, err := http.NewRequest(http.MethodPost, "", body)
 		if err == nil {
 			code[i] = reflect.ValueOf(req.GetBody).Pointer()
 		}
