@@ -43,14 +43,18 @@ func (r *rewound) again(body io.ReadCloser) func() (io.ReadCloser, error) {
 
 // RoundTrip: "Callers should wait for the Close call before doing so", of using a body again. A 503 may come while it is still sent.
 func TestABodyIsTakenAgainOnlyAfterItsClose(t *testing.T) {
-	for name, wrap := range map[string]func(*rewound) io.ReadCloser{
-		"a body of its own type":       func(r *rewound) io.ReadCloser { return r },
-		"io.NopCloser of bytes.Reader": func(r *rewound) io.ReadCloser { return io.NopCloser(r.Reader) }, // openai-go, anthropic-sdk-go
+	for name, c := range map[string]struct {
+		wrap func(*rewound) io.ReadCloser
+		h2   bool
+	}{
+		"a body of its own type":              {func(r *rewound) io.ReadCloser { return r }, false},
+		"a body of its own type, over HTTP/2": {func(r *rewound) io.ReadCloser { return r }, true},
+		"io.NopCloser of bytes.Reader":        {func(r *rewound) io.ReadCloser { return io.NopCloser(r.Reader) }, false}, // openai-go, anthropic-sdk-go
 	} {
 		t.Run(name, func(t *testing.T) {
 			const size, calls = 8 << 20, 10
 			var asked atomic.Int64
-			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if asked.Add(1)%2 == 1 {
 					w.WriteHeader(http.StatusServiceUnavailable) // before the body is read
 					return
@@ -59,14 +63,21 @@ func TestABodyIsTakenAgainOnlyAfterItsClose(t *testing.T) {
 					t.Errorf("%d bytes arrived, %v, want %d", n, err, size)
 				}
 			}))
+			base := http.RoundTripper(newTransport(t))
+			if srv.EnableHTTP2 = c.h2; c.h2 {
+				srv.StartTLS()
+				base = srv.Client().Transport
+			} else {
+				srv.Start()
+			}
 			defer srv.Close()
 			set := fast()
 			set.Budget = policy.Budget{} // every second attempt is a retry
-			rt := newChain(t, newTransport(t), transport.Config{Policy: set})
+			rt := newChain(t, base, transport.Config{Policy: set})
 			for range calls {
 				one := &rewound{Reader: bytes.NewReader(make([]byte, size))}
 				req := newRequest(t, "PUT", srv.URL, "")
-				req.Body, req.ContentLength = wrap(one), size
+				req.Body, req.ContentLength = c.wrap(one), size
 				req.GetBody = one.again(req.Body)
 				resp, err := rt.RoundTrip(req)
 				if err != nil {
@@ -130,6 +141,46 @@ func TestABodyThatIsStuckIsNotTakenAgain(t *testing.T) {
 		}
 		if took := time.Since(start); took != 50*time.Millisecond || body.closed.Load() != 1 {
 			t.Errorf("it took %v, and the body was closed %d times; want 50ms and once", took, body.closed.Load())
+		}
+	})
+}
+
+// A base may be about to take the body anew by itself.
+func TestABodyIsNotTakenAgainTwiceAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		let := make(chan struct{})
+		taken := make(chan error, 1)
+		taking := 0
+		rt := newChain(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			req.Body.Close()
+			go func() {
+				_, err := req.GetBody()
+				taken <- err
+			}()
+			synctest.Wait()
+			return answer(503, "").RoundTrip(req)
+		}), transport.Config{Policy: steady()})
+		one := &rewound{Reader: bytes.NewReader([]byte("body"))}
+		req := newRequest(t, "PUT", backend, "")
+		req.Body = one
+		req.GetBody = func() (io.ReadCloser, error) {
+			if taking++; taking > 1 {
+				t.Error("GetBody called while it was at work")
+			}
+			<-let
+			return one, nil
+		}
+		resp, err := rt.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if reason := transport.TrailOf(resp, nil).Reason; reason != policy.NotReplayable {
+			t.Errorf("ended for %v, want not replayable", reason)
+		}
+		close(let)
+		if err := <-taken; err != nil {
+			t.Errorf("the base's own: %v", err)
 		}
 	})
 }

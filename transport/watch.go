@@ -46,16 +46,11 @@ type watchedBody struct {
 var errUploadOver = errors.New("transport: the attempt of this upload is over")
 
 func (b *watchedBody) Read(p []byte) (int, error) {
-	w := b.watched
-	w.began.Store(true)
-	w.mu.Lock()
-	if w.over {
-		w.mu.Unlock()
+	b.watched.began.Store(true)
+	if !b.watched.use() {
 		return 0, errUploadOver
 	}
-	w.busy++
-	w.mu.Unlock()
-	defer w.done()
+	defer b.watched.done()
 	return b.ReadCloser.Read(p)
 }
 
@@ -74,6 +69,17 @@ func (b *watchedBody) Close() error {
 	return b.ReadCloser.Close()
 }
 
+// use begins a call of the body, unless that is over.
+func (w *watched) use() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.over {
+		return false
+	}
+	w.busy++
+	return true
+}
+
 func (w *watched) done() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -82,15 +88,11 @@ func (w *watched) done() {
 }
 
 // of returns body as the base gets to see it.
-func (w *watched) of(body io.ReadCloser) (io.ReadCloser, error) {
+func (w *watched) of(body io.ReadCloser) io.ReadCloser {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.body = &watchedBody{ReadCloser: body, watched: w}
-	if w.over {
-		go closeQuietly(w.body)
-		return nil, errUploadOver
-	}
-	return w.body, nil
+	return w.body
 }
 
 // stop ends the upload, if it is not over, so that the request's body can be taken anew. It reports false if a call of the body does
@@ -126,13 +128,17 @@ func watch(req *http.Request) (*http.Request, *watched) {
 	w := &watched{cancel: cancel}
 	w.changed.L = &w.mu
 	sent := req.WithContext(ctx)
-	sent.Body, _ = w.of(req.Body)
+	sent.Body = w.of(req.Body)
 	sent.GetBody = func() (io.ReadCloser, error) {
+		if !w.use() {
+			return nil, errUploadOver
+		}
+		defer w.done()
 		body, err := freshBody(req)
 		if err != nil {
 			return nil, err
 		}
-		return w.of(body)
+		return w.of(body), nil
 	}
 	return sent, w
 }
