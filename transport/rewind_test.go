@@ -221,3 +221,38 @@ func TestTheBodyOfAnAttemptThatIsOverIsOutOfReach(t *testing.T) {
 		t.Errorf("%d attempts, want 2", attempts)
 	}
 }
+
+// A base that takes the body anew by itself may leave it to another goroutine to close the one before.
+func TestEveryBodyThatABaseTookIsClosedBeforeTheNextAttempt(t *testing.T) {
+	one := &rewound{Reader: bytes.NewReader([]byte("body"))}
+	var first io.ReadCloser
+	attempts := 0
+	rt := newChain(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		if attempts++; attempts == 1 {
+			first = req.Body
+			again, err := req.GetBody()
+			if err != nil {
+				t.Fatal(err)
+			}
+			again.Close()
+			return answer(503, "").RoundTrip(&http.Request{})
+		}
+		first.Close()
+		if !one.open.Load() {
+			t.Error("the Close of a body of the attempt before reached this one's")
+		}
+		req.Body.Close()
+		return ok.RoundTrip(&http.Request{})
+	}), transport.Config{Policy: fast()})
+	req := newRequest(t, "PUT", backend, "")
+	req.Body, req.ContentLength = one, 4
+	req.GetBody = one.again(one)
+	resp, err := rt.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if attempts != 2 {
+		t.Errorf("%d attempts, want 2", attempts)
+	}
+}

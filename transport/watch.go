@@ -30,6 +30,7 @@ type watched struct {
 	mu      sync.Mutex   // guards the rest; never held across a call of the body
 	changed sync.Cond    // any of it
 	body    *watchedBody // what the base reads, or read last
+	open    int          // bodies that are not closed
 	busy    int          // calls of the body under way
 	over    bool         // the body is not to be read any more
 	late    bool         // nobody waits for it any more
@@ -39,7 +40,8 @@ type watched struct {
 type watchedBody struct {
 	io.ReadCloser
 	watched *watched
-	closed  bool // or about to be; guarded by watched
+	before  *watchedBody // in whose place the base took it
+	closed  bool         // or about to be; guarded by watched
 }
 
 // errUploadOver is what reading an upload comes to when there is another attempt.
@@ -63,6 +65,7 @@ func (b *watchedBody) Close() error {
 		return nil
 	}
 	b.closed = true
+	w.open--
 	w.busy++
 	w.mu.Unlock()
 	defer w.done()
@@ -91,7 +94,8 @@ func (w *watched) done() {
 func (w *watched) of(body io.ReadCloser) io.ReadCloser {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.body = &watchedBody{ReadCloser: body, watched: w}
+	w.body = &watchedBody{ReadCloser: body, watched: w, before: w.body}
+	w.open++
 	return w.body
 }
 
@@ -101,10 +105,12 @@ func (w *watched) stop() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.over = true
-	if !w.body.closed {
-		go closeQuietly(w.body)
+	for b := w.body; b != nil; b = b.before {
+		if !b.closed {
+			go closeQuietly(b)
+		}
 	}
-	if !w.body.closed || w.busy > 0 {
+	if w.open > 0 || w.busy > 0 {
 		timer := time.AfterFunc(drainTime, func() {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -113,7 +119,7 @@ func (w *watched) stop() bool {
 		})
 		defer timer.Stop()
 	}
-	for (!w.body.closed || w.busy > 0) && !w.late {
+	for (w.open > 0 || w.busy > 0) && !w.late {
 		w.changed.Wait()
 	}
 	return !w.late
