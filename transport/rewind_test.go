@@ -256,3 +256,49 @@ func TestEveryBodyThatABaseTookIsClosedBeforeTheNextAttempt(t *testing.T) {
 		t.Errorf("%d attempts, want 2", attempts)
 	}
 }
+
+// Of a body beyond what Buffer may remember there is no other: the attempt that answered early goes on, and its answer is whole.
+func TestTheUploadOfALastAnswerGoesOn(t *testing.T) {
+	const half, long = 64 << 10, 300 << 10
+	var arrived atomic.Int64
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+			t.Error(err)
+		}
+		_, _ = io.CopyN(io.Discard, r.Body, 1<<10)
+		w.WriteHeader(http.StatusServiceUnavailable)
+		w.(http.Flusher).Flush()
+		n, _ := io.Copy(io.Discard, r.Body)
+		arrived.Store(1<<10 + n)
+		_, _ = w.Write(make([]byte, long))
+	}))
+	defer srv.Close()
+	rt := newChain(t, newTransport(t), transport.Config{Policy: fast(), PerCall: []transport.Middleware{transport.Buffer(512)}})
+	req := newRequest(t, "PUT", srv.URL, "")
+	rest := &lateReader{let: make(chan struct{}), Reader: io.LimitReader(zeros{}, half)}
+	req.Body, req.ContentLength = io.NopCloser(io.MultiReader(io.LimitReader(zeros{}, half), rest)), -1
+	resp, err := rt.RoundTrip(req)
+	close(rest.let)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := io.Copy(io.Discard, resp.Body)
+	resp.Body.Close()
+	if reason := transport.TrailOf(resp, nil).Reason; reason != policy.NotReplayable || resp.StatusCode != 503 {
+		t.Errorf("%d, ended for %v, want a 503 that is not replayable", resp.StatusCode, reason)
+	}
+	if n != long || err != nil || arrived.Load() != 2*half {
+		t.Errorf("%d bytes of the answer, %v, after %d of the upload, want %d after %d", n, err, arrived.Load(), long, 2*half)
+	}
+}
+
+// lateReader is read once it is let.
+type lateReader struct {
+	let chan struct{}
+	io.Reader
+}
+
+func (r *lateReader) Read(p []byte) (int, error) {
+	<-r.let
+	return r.Reader.Read(p)
+}

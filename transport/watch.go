@@ -26,6 +26,7 @@ import (
 type watched struct {
 	began  atomic.Bool // somebody has read from the body, or from one that net/http took in its place
 	cancel context.CancelFunc
+	own    bool // each body is one of its own, see Buffer
 
 	mu      sync.Mutex   // guards the rest; never held across a call of the body
 	changed sync.Cond    // any of it
@@ -100,8 +101,12 @@ func (w *watched) of(body io.ReadCloser) io.ReadCloser {
 }
 
 // stop ends the upload, if it is not over, so that the request's body can be taken anew. It reports false if a call of the body does
-// not come to an end within drainTime: nobody knows then what it would do to the next attempt's.
+// not come to an end within drainTime: nobody knows then what it would do to the next attempt's. If each body is one of its own, the
+// upload goes on: should there be no other body, its answer is the caller's, and would break off with it.
 func (w *watched) stop() bool {
+	if w.own {
+		return true
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.over = true
@@ -131,7 +136,8 @@ func watch(req *http.Request) (*http.Request, *watched) {
 		return req, nil
 	}
 	ctx, cancel := context.WithCancel(req.Context())
-	w := &watched{cancel: cancel}
+	_, own := req.Body.(*bodyReader)
+	w := &watched{cancel: cancel, own: own}
 	w.changed.L = &w.mu
 	sent := req.WithContext(ctx)
 	sent.Body = w.of(req.Body)
