@@ -185,6 +185,19 @@ func TestABodyIsNotTakenAgainTwiceAtOnce(t *testing.T) {
 	})
 }
 
+// put sends one as the body of a request.
+func put(t *testing.T, rt http.RoundTripper, one *rewound) {
+	t.Helper()
+	req := newRequest(t, "PUT", backend, "")
+	req.Body, req.ContentLength = one, one.Size()
+	req.GetBody = one.again(one)
+	resp, err := rt.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+}
+
 // What the base does with the body of an attempt that is over does not reach the next one's.
 func TestTheBodyOfAnAttemptThatIsOverIsOutOfReach(t *testing.T) {
 	one := &rewound{Reader: bytes.NewReader([]byte("body"))}
@@ -209,14 +222,7 @@ func TestTheBodyOfAnAttemptThatIsOverIsOutOfReach(t *testing.T) {
 		req.Body.Close()
 		return ok.RoundTrip(&http.Request{})
 	}), transport.Config{Policy: fast()})
-	req := newRequest(t, "PUT", backend, "")
-	req.Body, req.ContentLength = one, 4
-	req.GetBody = one.again(one)
-	resp, err := rt.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
+	put(t, rt, one)
 	if attempts != 2 {
 		t.Errorf("%d attempts, want 2", attempts)
 	}
@@ -244,14 +250,7 @@ func TestEveryBodyThatABaseTookIsClosedBeforeTheNextAttempt(t *testing.T) {
 		req.Body.Close()
 		return ok.RoundTrip(&http.Request{})
 	}), transport.Config{Policy: fast()})
-	req := newRequest(t, "PUT", backend, "")
-	req.Body, req.ContentLength = one, 4
-	req.GetBody = one.again(one)
-	resp, err := rt.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
+	put(t, rt, one)
 	if attempts != 2 {
 		t.Errorf("%d attempts, want 2", attempts)
 	}
