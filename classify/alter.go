@@ -54,12 +54,10 @@ func (a *Alter) Classify(o Outcome) Verdict {
 			index = a.codes
 		}
 	}
-	var r reading
+	r := reading{detail: &Detail{Status: o.Status, RateLimit: rateLimit(o.Header)}}
 	r.read(decoded(o.Body, o.Header), index)
-	r.detail.Status = o.Status
-	r.detail.RateLimit = rateLimit(o.Header)
 
-	v := Verdict{Code: r.code, RetryAfter: answerHint(o, r.detail.RateLimit), Detail: &r.detail}
+	v := Verdict{Code: r.code, RetryAfter: answerHint(o, r.detail.RateLimit), Detail: r.detail}
 	switch {
 	case r.known:
 		v.Kind, v.Basis = r.row.Kind, r.row.Basis

@@ -25,13 +25,16 @@ type reading struct {
 	status        string // of an approval
 	scopeMismatch bool   // the pre-flight flag
 
-	detail Detail
+	detail *Detail         // what is said of the rest; never nil
+	texts  strings.Builder // all that was kept of them: one allocation for most bodies
+	size   int             // of the body
 }
 
 // read looks into an error body: the root object, then at most two levels of "detail" or "error" when that value
 // is an object. At each level it looks for a code in "code", "error_code", "error" (a string) and "type".
 // The first code that index knows wins; else the first code at all is kept. Texts are never searched.
 func (r *reading) read(body []byte, index codeIndex) {
+	r.size = len(body)
 	r.level(objectStart(body), index, 0)
 	r.detail.body = body
 }
@@ -55,7 +58,7 @@ func (r *reading) level(object []byte, index codeIndex, depth int) {
 			r.candidate(&found[3], value)
 		case "message":
 			r.json = true
-			keep(&r.detail.Message, text(value, maxMessage))
+			keep(&r.detail.Message, r.text(value, maxMessage))
 		case "detail":
 			r.json = true
 			switch {
@@ -64,7 +67,7 @@ func (r *reading) level(object []byte, index codeIndex, depth int) {
 			case isArray(value):
 				r.validation = true
 			default:
-				keep(&r.detail.Message, text(value, maxMessage))
+				keep(&r.detail.Message, r.text(value, maxMessage))
 			}
 		case "details":
 			r.json = true
@@ -78,7 +81,7 @@ func (r *reading) level(object []byte, index codeIndex, depth int) {
 			}
 		case "status":
 			if depth == 0 {
-				keep(&r.status, text(value, maxCode))
+				keep(&r.status, r.text(value, maxCode))
 			}
 		default:
 			r.attribute(key, value)
@@ -119,54 +122,92 @@ func (r *reading) consider(code []byte, index codeIndex) {
 	if row, ok := index.find(code); ok {
 		r.code, r.row, r.known = row.Code, row, true
 	} else if r.code == "" {
-		r.code = string(code)
+		r.code = r.kept(code)
 	}
 }
 
 // attribute reads one of the attributes that the error page documents. Unknown members and wrong types are passed over.
 func (r *reading) attribute(key, value []byte) {
-	d := &r.detail
+	d := r.detail
 	switch string(key) {
 	case "grant_id":
-		keep(&d.GrantID, scalar(value))
+		keep(&d.GrantID, r.scalar(value))
 	case "provider_id":
-		keep(&d.ProviderID, scalar(value))
+		keep(&d.ProviderID, r.scalar(value))
 	case "account_identifiers":
-		keepList(&d.AccountIdentifiers, list(value))
+		keepList(&d.AccountIdentifiers, r.list(value))
 	case "account_was_provided":
 		d.AccountWasProvided = d.AccountWasProvided || isTrue(value)
 	case "app_user_ids":
-		keepList(&d.AppUserIDs, list(value))
+		keepList(&d.AppUserIDs, r.list(value))
 	case "policy_error":
 		r.json = true
-		keep(&d.PolicyError, text(value, maxCode))
+		keep(&d.PolicyError, r.text(value, maxCode))
 	case "required":
-		keepList(&d.Required, list(value))
+		keepList(&d.Required, r.list(value))
 	case "granted":
-		keepList(&d.Granted, list(value))
+		keepList(&d.Granted, r.list(value))
 	case "missing", "missing_scopes":
-		keepList(&d.Missing, list(value))
+		keepList(&d.Missing, r.list(value))
 	case "scope_version":
-		keep(&d.ScopeVersion, scalar(value))
+		keep(&d.ScopeVersion, r.scalar(value))
 	case "current_scope_version":
-		keep(&d.CurrentScopeVersion, scalar(value))
+		keep(&d.CurrentScopeVersion, r.scalar(value))
 	case "scope_version_mismatch":
 		d.ScopeVersionMismatch = d.ScopeVersionMismatch || isTrue(value)
 	case "documentation_url":
-		keep(&d.DocumentationURL, text(value, maxMessage))
+		keep(&d.DocumentationURL, r.text(value, maxMessage))
 	case "scope_mismatch":
 		r.scopeMismatch = r.scopeMismatch || isTrue(value)
 	case "approval_id":
-		keep(&d.ApprovalID, scalar(value))
+		keep(&d.ApprovalID, r.scalar(value))
 	case "approval_url":
-		keep(&d.ApprovalURL, text(value, maxMessage))
+		keep(&d.ApprovalURL, r.text(value, maxMessage))
 	case "decision_reason":
-		keep(&d.DecisionReason, text(value, maxMessage))
+		keep(&d.DecisionReason, r.text(value, maxMessage))
 	case "expires_at":
-		if at, err := time.Parse(time.RFC3339, text(value, maxCode)); err == nil && d.ExpiresAt.IsZero() {
+		if at, err := time.Parse(time.RFC3339, r.text(value, maxCode)); err == nil && d.ExpiresAt.IsZero() {
 			d.ExpiresAt = at
 		}
 	}
+}
+
+// kept is b as a string. It shares its memory with the other texts of the reading.
+func (r *reading) kept(b []byte) string {
+	if r.texts.Cap() == 0 {
+		r.texts.Grow(min(r.size, maxMessage))
+	}
+	start := r.texts.Len()
+	r.texts.Write(b)
+	return r.texts.String()[start:]
+}
+
+// text is a JSON string's value, cut to limit bytes of valid UTF-8; empty for anything but a string.
+func (r *reading) text(raw []byte, limit int) string { return r.kept(textBytes(raw, limit)) }
+
+// scalar is a string's value, or the text of a number.
+func (r *reading) scalar(raw []byte) string {
+	if len(raw) > 0 && (raw[0] == '-' || '0' <= raw[0] && raw[0] <= '9') {
+		return r.kept(clipBytes(raw, maxCode))
+	}
+	return r.text(raw, maxMessage)
+}
+
+// list is an array of strings, or a single string as a list of one; nil for anything else.
+func (r *reading) list(raw []byte) []string {
+	if s := r.text(raw, maxMessage); s != "" {
+		return []string{s}
+	}
+	var all []string
+	for e := range elements(raw) {
+		if s := r.text(e, maxMessage); s != "" {
+			all = append(all, s)
+		}
+		if len(all) == maxList {
+			break
+		}
+	}
+	return all
 }
 
 func isTrue(value []byte) bool { return string(value) == "true" }

@@ -94,9 +94,9 @@ func (e *Envelope) Response(req *http.Request) *http.Response {
 // an approval in a state that nobody documents is of kind [Approval] and keeps the state as its Code.
 // Call [Verdict.Err] for the typed error; its ApprovalID is what to ask for later.
 func ApprovalVerdict(body []byte) Verdict {
-	var r reading
+	r := reading{detail: &Detail{}}
 	r.read(body[:min(len(body), MaxBody)], nil)
-	v := Verdict{Basis: Documented, Detail: &r.detail, Code: fold(r.status)}
+	v := Verdict{Basis: Documented, Detail: r.detail, Code: fold(r.status)}
 	switch v.Code {
 	case "pending", "approved", "executing":
 		v.Kind = ApprovalPending

@@ -130,10 +130,8 @@ func skipValue(b []byte, i int) (end int, whole bool) {
 	return len(b), false
 }
 
-// text is a JSON string's value, cut to limit bytes of valid UTF-8; empty for anything but a string.
-func text(raw []byte, limit int) string { return string(textBytes(raw, limit)) }
-
-// textBytes is text, as a part of raw where that can be.
+// textBytes is a JSON string's value, cut to limit bytes of valid UTF-8, as a part of raw where that can be;
+// empty for anything but a string.
 func textBytes(raw []byte, limit int) []byte {
 	if len(raw) < 2 || raw[0] != '"' {
 		return nil
@@ -225,29 +223,4 @@ func cut(b []byte, limit int) []byte {
 		}
 	}
 	return b[:limit]
-}
-
-// scalar is a string's value, or the text of a number.
-func scalar(raw []byte) string {
-	if len(raw) > 0 && (raw[0] == '-' || '0' <= raw[0] && raw[0] <= '9') {
-		return clip(raw, maxCode)
-	}
-	return text(raw, maxMessage)
-}
-
-// list is an array of strings, or a single string as a list of one; nil for anything else.
-func list(raw []byte) []string {
-	if s := text(raw, maxMessage); s != "" {
-		return []string{s}
-	}
-	var all []string
-	for e := range elements(raw) {
-		if s := text(e, maxMessage); s != "" {
-			all = append(all, s)
-		}
-		if len(all) == maxList {
-			break
-		}
-	}
-	return all
 }

@@ -28,19 +28,20 @@ func (p Provider) Classify(o Outcome) Verdict {
 		return Verdict{}
 	}
 	body := decoded(o.Body, o.Header)
-	var r reading
+	r := reading{detail: &Detail{}}
 	if start := objectStart(body); isXML(start) {
 		r.readXML(start)
 	} else {
 		r.read(body, nil)
 	}
 	limit := rateLimit(o.Header)
+	// Of the body's attributes none is the provider's to set.
+	*r.detail = Detail{Status: o.Status, Message: r.detail.Message, RateLimit: limit, details: r.detail.details, body: body}
 	v := Verdict{
 		Kind:       providerByStatus(o.Status),
 		Code:       r.code,
 		RetryAfter: answerHint(o, limit),
-		// Of the body's attributes none is the provider's to set.
-		Detail: &Detail{Status: o.Status, Message: r.detail.Message, RateLimit: limit, details: r.detail.details, body: body},
+		Detail:     r.detail,
 	}
 	if o.Status == http.StatusForbidden {
 		if scopes, ok := missingScopes(o.Header); ok {
