@@ -93,6 +93,9 @@ func newByHost(hosts map[string]Classifier, otherwise Classifier) *byHost {
 }
 
 func (b *byHost) Classify(o Outcome) Verdict {
+	if c, ok := b.hosts[o.Host]; ok { // spelled as it is here
+		return c.Classify(o)
+	}
 	host := foldHost(o.Host)
 	if c, ok := b.hosts[host]; ok {
 		return c.Classify(o)

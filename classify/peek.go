@@ -51,7 +51,7 @@ func peek(resp *http.Response) []byte {
 // inMemory returns the first bytes of a body that io.NopCloser made of a buffer, a byte slice or a string, as caches and tests do.
 // Reading it cannot block, and it can be looked at without being read. ok is false for any other.
 func inMemory(body io.ReadCloser, plain bool) (first []byte, ok bool) {
-	if t := reflect.TypeOf(body); t != nopCloser && t != nopCloserWriterTo {
+	if t := reflect.TypeOf(body); t != nopCloserWriterTo && t != nopCloser {
 		return nil, false
 	}
 	switch r := reflect.ValueOf(body).Field(0).Interface().(type) {

@@ -80,6 +80,15 @@ func attached(resp *http.Response) (Verdict, bool) {
 // Of answers with a status of 400 or more that may hold JSON or XML it looks at the first [MaxBody] bytes of the body,
 // for as long as [Patience] at most; the body reads afterwards as if nobody had looked. A nil c is [Default].
 func Response(resp *http.Response, c Classifier) Verdict {
+	v := Judge(resp, c)
+	if v.Kind != Unclassified {
+		Attach(resp, v)
+	}
+	return v
+}
+
+// Judge is [Response] for those who carry the verdict themselves: it attaches nothing.
+func Judge(resp *http.Response, c Classifier) Verdict {
 	if c == nil {
 		c = Default()
 	}
@@ -97,11 +106,7 @@ func Response(resp *http.Response, c Classifier) Verdict {
 		o.Time = time.Now()
 		o.Body = peek(resp)
 	}
-	v := c.Classify(o)
-	if v.Kind != Unclassified {
-		Attach(resp, v)
-	}
-	return v
+	return c.Classify(o)
 }
 
 // CheckResponse returns the typed error that an answer stands for, or nil if it stands for none. It takes the verdict that

@@ -17,9 +17,9 @@ type attempt struct {
 	watched *watched // nil if there is nothing to watch
 	resp    *http.Response
 	err     error
-	verdict classify.Verdict // once it is judged
+	verdict classify.Verdict
 	start   time.Time
-	end     time.Time // once it is judged; by the wall clock of that moment, since a deadline may know no other
+	end     time.Time // by the wall clock of that moment, since a deadline may know no other
 }
 
 func (a *attempt) took() time.Duration { return a.end.Sub(a.start) }
@@ -34,7 +34,11 @@ func (a *attempt) send(next http.RoundTripper, req *http.Request) {
 			}
 		}()
 	}
-	a.resp, a.err = next.RoundTrip(a.req) //nolint:bodyclose // run discards it or hands it on
+	a.resp, a.verdict, a.err = judgedBy(next, a.req) //nolint:bodyclose // run discards it or hands it on
+	if a.err != nil && a.watched != nil && a.watched.began.Load() {
+		// A body that may have failed by itself, and was read, proves nothing about the request: its error looks as the transport's own would.
+		a.verdict.Unprocessed = false
+	}
 	sent = true
 }
 
@@ -49,20 +53,8 @@ func (a *attempt) discard() {
 	}
 }
 
-// judge takes the verdict that came back with the attempt. A body that may have failed by itself, and was read, proves nothing about
-// the request: its error looks as the transport's own would.
-func (a *attempt) judge() {
-	if a.verdict.Kind != classify.Unclassified {
-		return
-	}
-	a.verdict = verdictOf(a.req, a.resp, a.err)
-	if a.err != nil && a.watched != nil && a.watched.began.Load() {
-		a.verdict.Unprocessed = false
-	}
-}
-
 // verdictOf is the verdict that came back with an answer or an error. What no classifier inside has judged
-// is judged here, so that each middleware serves alone.
+// is judged here.
 func verdictOf(req *http.Request, resp *http.Response, err error) classify.Verdict {
 	if err != nil {
 		return verdictOfError(req, err)
@@ -72,7 +64,7 @@ func verdictOf(req *http.Request, resp *http.Response, err error) classify.Verdi
 	}
 	v := classify.Of(resp, nil)
 	if v.Kind == classify.Unclassified && resp != nil && resp.StatusCode >= 400 {
-		v = classify.Response(resp, nil)
+		v = classify.Judge(resp, nil)
 	}
 	return v
 }

@@ -65,26 +65,32 @@ type breaking struct {
 	hooks  *Hooks
 }
 
-var _ http.RoundTripper = (*breaking)(nil)
+var _ judging = (*breaking)(nil)
 
 func (b *breaking) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, v, err := b.judged(req)
+	attach(resp, v)
+	return resp, err
+}
+
+func (b *breaking) judged(req *http.Request) (*http.Response, classify.Verdict, error) {
 	if !b.shared.calm() {
 		return b.guarded(req)
 	}
-	resp, err := b.next.RoundTrip(req)
-	if err != nil || !succeeded(req, resp) || !b.shared.calm() {
-		b.report(req, resp, verdictOf(req, resp, err), err, nil)
+	resp, v, err := judgedBy(b.next, req)
+	if err != nil || v.Kind != classify.Unclassified || !b.shared.calm() {
+		v = b.report(req, resp, v, err, nil)
 	}
-	return resp, err
+	return resp, v, err
 }
 
 // guarded sends a request while some key is in trouble, if the circuits of its own keys let it through. What it was lent
 // comes back even if a hook or the base panics or ends the goroutine.
-func (b *breaking) guarded(req *http.Request) (resp *http.Response, err error) {
-	v := visit{breaking: b, req: req}
+func (b *breaking) guarded(req *http.Request) (resp *http.Response, v classify.Verdict, err error) {
+	way := visit{breaking: b, req: req}
 	sent, over := false, false
 	defer func() {
-		v.release()
+		way.release()
 		switch {
 		case !sent:
 			closeBody(req)
@@ -92,21 +98,24 @@ func (b *breaking) guarded(req *http.Request) (resp *http.Response, err error) {
 			discard(req, resp)
 		}
 	}()
-	forced, err := v.admit()
+	forced, err := way.admit()
 	if err != nil {
-		return nil, err
+		if v = way.refused; v.Kind == classify.Unclassified { // it ended while it was held
+			v = classify.Of(nil, err)
+		}
+		return nil, v, err
 	}
 	if forced { // whatever the breakers think of it
-		v.release()
-		v.tickets = nil
+		way.release()
+		way.tickets = nil
 	}
 	sent = true
-	resp, err = b.next.RoundTrip(v.marked())
+	resp, v, err = judgedBy(b.next, way.marked())
 	if !forced {
-		b.report(req, resp, verdictOf(req, resp, err), err, v.tickets)
+		v = b.report(req, resp, v, err, way.tickets)
 	}
 	over = true
-	return resp, err
+	return resp, v, err
 }
 
 // sweep forgets now and then what nobody asks for any more, so that all is calm again.
@@ -118,8 +127,10 @@ func (s *Shared) sweep(now time.Time) {
 }
 
 // report tells the circuits what came of an attempt: those that it has a ticket for, and those that it turns out to belong to.
-// A circuit is made when there is a failure to remember.
-func (b *breaking) report(req *http.Request, resp *http.Response, v classify.Verdict, err error, tickets []ticket) {
+// A circuit is made when there is a failure to remember. The verdict of an answer that opened a circuit comes back with the time that
+// this holds: nobody should come back before every breaker lets them through, the caller of this attempt included.
+func (b *breaking) report(req *http.Request, resp *http.Response, v classify.Verdict, err error, tickets []ticket) classify.Verdict {
+	f := finding{breaking: b, req: req, verdict: v}
 	over := false
 	defer func() {
 		if !over && resp != nil { // a key function or a hook panicked
@@ -142,9 +153,9 @@ func (b *breaking) report(req *http.Request, resp *http.Response, v classify.Ver
 			}
 			t.breaker = br                      // its rule may be another by now
 			if o == failure && t.key != about { // it says nothing about this key
-				b.settle(req, resp, t, neutral, v)
+				f.settle(t, neutral)
 			} else {
-				ticketed = b.settle(req, resp, t, o, v) || ticketed
+				ticketed = f.settle(t, o) || ticketed
 			}
 		}
 		switch {
@@ -153,45 +164,55 @@ func (b *breaking) report(req *http.Request, resp *http.Response, v classify.Ver
 			keys, n := b.shared.keys.before(req)
 			for _, k := range keys[:n] {
 				if c := br.circuits.find(k); c != nil {
-					b.settle(req, resp, ticket{nil, c, br, k}, o, v)
+					f.settle(ticket{nil, c, br, k}, o)
 				}
 			}
 		case o == failure:
-			b.remember(req, resp, br, about, v)
+			f.remember(br, about)
 		}
 	}
 	over = true
+	if resp != nil {
+		v.RetryAfter = max(v.RetryAfter, f.hold)
+	}
+	return v
+}
+
+// finding is what came of an attempt, as the circuits are told.
+type finding struct {
+	*breaking
+	req     *http.Request
+	verdict classify.Verdict
+	hold    time.Duration // the longest that a circuit has opened for because of it
 }
 
 // remember tells a failure to the circuit of its key.
-func (b *breaking) remember(req *http.Request, resp *http.Response, br *breaker, about key, v classify.Verdict) {
+func (f *finding) remember(br *breaker, about key) {
 	for range 3 { // a circuit that was retired in this very moment is looked up again
 		c := br.circuits.make(about, func() *circuit { return &circuit{name: about.String(), rule: br.rule, seen: time.Now()} })
-		if c == nil || b.settle(req, resp, ticket{nil, c, br, about}, failure, v) {
+		if c == nil || f.settle(ticket{nil, c, br, about}, failure) {
 			break
 		}
 	}
 }
 
 // settle gives an attempt's outcome to a circuit and tells what that changed. It reports false if the circuit is retired.
-func (b *breaking) settle(req *http.Request, resp *http.Response, t ticket, o outcome, v classify.Verdict) bool {
+func (f *finding) settle(t ticket, o outcome) bool {
 	random := 0.0
 	if o == failure {
-		random = dice.Float64(req.Context())
+		random = dice.Float64(f.req.Context())
 	}
-	change, healthy, ok := t.circuit.settle(t.pass, o, v, t.breaker.rule, random)
+	change, healthy, ok := t.circuit.settle(t.pass, o, f.verdict, t.breaker.rule, random)
 	if !ok {
 		return false
 	}
 	if healthy {
 		t.breaker.circuits.drop(t.key, t.circuit, (*circuit).retire)
 	}
-	if resp != nil && change.opened && max(v.RetryAfter, classify.Of(resp, nil).RetryAfter) < change.hold {
-		// Nobody should come back before every breaker lets them through, the caller of this attempt included.
-		v.RetryAfter = change.hold
-		classify.Attach(resp, v)
+	if change.opened {
+		f.hold = max(f.hold, change.hold)
 	}
-	b.tell(req, t.key, t.breaker, change)
+	f.tell(f.req, t.key, t.breaker, change)
 	return true
 }
 

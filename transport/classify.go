@@ -29,31 +29,41 @@ type classifying struct {
 	classifier classify.Classifier
 }
 
-var _ http.RoundTripper = (*classifying)(nil)
+var _ judging = (*classifying)(nil)
 
 func (c *classifying) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, v, err := c.judged(req)
+	attach(resp, v)
+	return resp, err
+}
+
+func (c *classifying) judged(req *http.Request) (*http.Response, classify.Verdict, error) {
 	resp, err := c.next.RoundTrip(req)
 	if err != nil {
 		if resp != nil {
 			discard(req, resp)
 		}
-		return nil, c.typed(req, err)
+		err = c.typed(req, err)
+		return nil, verdictOfError(req, err), err
 	}
 	if resp == nil {
-		return nil, nil //nolint:nilnil // the base's own breach of contract, which http.Client reports
+		return nil, classify.Verdict{}, nil // the base's own breach of contract, which http.Client reports
 	}
-	judged := false
+	over := false
 	defer func() {
-		if !judged { // the classifier panicked
+		if !over { // the classifier panicked
 			discard(req, resp)
 		}
 	}()
 	if resp.Request == nil {
 		resp.Request = req
 	}
-	classify.Response(resp, c.classifier)
-	judged = true
-	return resp, nil
+	v := classify.Judge(resp, c.classifier)
+	if v.Kind == classify.Unclassified {
+		v = verdictOf(req, resp, nil) // of a chain further in
+	}
+	over = true
+	return resp, v, nil
 }
 
 // typed returns err as the error of its kind.

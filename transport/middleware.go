@@ -3,6 +3,8 @@ package transport
 import (
 	"net/http"
 	"slices"
+
+	"github.com/steadytrip/steadytrip/classify"
 )
 
 // Middleware wraps a RoundTripper in another. The result must keep the contract of [http.RoundTripper]:
@@ -38,6 +40,31 @@ func (defaultBase) CloseIdleConnections() { closeIdle(http.DefaultTransport) }
 // inner is the next RoundTripper of a chain, for embedding: it forwards CloseIdleConnections,
 // which http.Client looks for on the outermost.
 type inner struct{ next http.RoundTripper }
+
+// judging is a RoundTripper that can hand a verdict on beside the answer. What leaves the chain carries it, see [attach]; an answer
+// that another attempt replaces need not.
+type judging interface {
+	http.RoundTripper
+
+	judged(req *http.Request) (*http.Response, classify.Verdict, error)
+}
+
+// judgedBy sends a request through rt and returns the verdict on what came back. What no classifier inside has judged is judged here,
+// so that each middleware serves alone.
+func judgedBy(rt http.RoundTripper, req *http.Request) (*http.Response, classify.Verdict, error) {
+	if j, ok := rt.(judging); ok {
+		return j.judged(req)
+	}
+	resp, err := rt.RoundTrip(req)
+	return resp, verdictOf(req, resp, err), err
+}
+
+// attach puts a verdict on an answer that leaves the chain, unless it is there.
+func attach(resp *http.Response, v classify.Verdict) {
+	if resp != nil && v.Kind != classify.Unclassified && classify.Of(resp, nil) != v {
+		classify.Attach(resp, v)
+	}
+}
 
 func (i inner) CloseIdleConnections() { closeIdle(i.next) }
 

@@ -56,7 +56,7 @@ func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 	start := r.shared.budgets.now() // half as dear as time.Now
 	var a attempt
 	a.send(r.next, req)
-	if a.err != nil || a.watched != nil || !succeeded(req, a.resp) || r.hooks.Attempt != nil || r.hooks.Call != nil {
+	if a.err != nil || a.watched != nil || a.verdict.Kind != classify.Unclassified || r.hooks.Attempt != nil || r.hooks.Call != nil {
 		return r.further(req, &a, start)
 	}
 	r.settle(req, &a, start)
@@ -81,11 +81,10 @@ func (r *retrying) further(req *http.Request, a *attempt, start time.Duration) (
 	budgets := r.shared.budgets
 	if a.watched == nil && r.hooks.Attempt == nil && r.hooks.Call == nil {
 		switch {
-		case a.err == nil:
-			if a.judge(); !a.verdict.Kind.Failure() {
-				r.settle(req, a, start)
-				return a.resp, nil
-			}
+		case a.err == nil && !a.verdict.Kind.Failure():
+			r.settle(req, a, start)
+			attach(a.resp, a.verdict)
+			return a.resp, nil
 		case a.resp == nil && endsCall(a.err):
 			return nil, a.err
 		}
@@ -128,7 +127,6 @@ func (c *call) run(a attempt) (*http.Response, error) {
 	}()
 	plan := c.rules.policy.Plan()
 	for {
-		a.judge()
 		a.end = time.Now()
 		verdict := a.verdict
 		if a.err != nil {
@@ -185,7 +183,8 @@ func (c *call) run(a attempt) (*http.Response, error) {
 func (c *call) end(resp *http.Response, err error, v classify.Verdict, reason policy.Reason) (*http.Response, error) {
 	inside, nested := trailOf(resp, err)
 	if resp != nil {
-		unwatched(resp, c.req, v)
+		unwatched(resp, c.req)
+		attach(resp, v)
 	}
 	switch {
 	case nested && (reason == policy.Nested || c.trail.Attempts == 1):

@@ -47,6 +47,7 @@ func (r *returning) RoundTrip(req *http.Request) (*http.Response, error) {
 	v := verdictOf(req, resp, nil)
 	kept = !v.Kind.Failure() || r.which != nil && !r.which(v)
 	if kept {
+		attach(resp, v)
 		return resp, nil
 	}
 	err = v.Err(nil)

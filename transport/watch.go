@@ -12,8 +12,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/steadytrip/steadytrip/classify"
 )
 
 // An upload from memory never blocks and never fails. Any other may do both, and net/http returns what its Read returned
@@ -171,8 +169,8 @@ var made = func() (code [3]uintptr) {
 	return code
 }()
 
-// unwatched gives an answer the caller's request back, whose context outlives the answer's body, with verdict v.
-func unwatched(resp *http.Response, req *http.Request, v classify.Verdict) {
+// unwatched gives an answer the caller's request back, whose context outlives the answer's body.
+func unwatched(resp *http.Response, req *http.Request) {
 	if resp.Request == nil {
 		return
 	}
@@ -180,9 +178,6 @@ func unwatched(resp *http.Response, req *http.Request, v classify.Verdict) {
 		return
 	}
 	resp.Request = req
-	if v.Kind != classify.Unclassified {
-		classify.Attach(resp, v)
-	}
 }
 
 // inMemory reports whether a request's body is none, or one that http.NewRequest made from a buffer, a byte slice or a string.
@@ -190,16 +185,11 @@ func inMemory(body io.ReadCloser) bool {
 	if body == nil || body == http.NoBody {
 		return true
 	}
-	t := reflect.TypeOf(body)
-	if t != nopCloser && t != nopCloserWriterTo {
+	if t := reflect.TypeOf(body); t != nopCloserWriterTo && t != nopCloser {
 		return false
 	}
-	reader := reflect.ValueOf(body).Field(0).Elem()
-	if !reader.IsValid() {
-		return false
-	}
-	switch reader.Type() {
-	case reflect.TypeFor[*bytes.Buffer](), reflect.TypeFor[*bytes.Reader](), reflect.TypeFor[*strings.Reader]():
+	switch reflect.ValueOf(body).Field(0).Interface().(type) {
+	case *bytes.Buffer, *bytes.Reader, *strings.Reader:
 		return true
 	}
 	return false
