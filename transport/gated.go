@@ -83,10 +83,10 @@ func underway(k key) classify.Verdict {
 
 // report tells the gate what came of an attempt, if the call has a seat there. It reports whether the call can wait at a gate
 // before its next attempt; it has a seat there then.
-func (c *call) report(v classify.Verdict, a attempt) (gated bool) {
+func (c *call) report(v classify.Verdict, err error) (gated bool) {
 	if c.seat != nil {
 		refresh := policy.RefreshOf(v)
-		if a.err != nil || refresh == policy.RefreshFailed && c.seat.key.part != cmp.Or(grantOf(v), c.seat.key.part) {
+		if err != nil || refresh == policy.RefreshFailed && c.seat.key.part != cmp.Or(grantOf(v), c.seat.key.part) {
 			refresh = policy.RefreshUnknown // of this grant
 		}
 		c.seat.gate.report(c.seat, refresh, aboutGrant(v))

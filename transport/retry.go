@@ -132,13 +132,13 @@ func (c *call) run(a attempt) (*http.Response, error) {
 		if a.err != nil {
 			a.discard() // an answer beside an error is none
 		}
-		c.settle(a)
+		c.settle(&a)
 		c.trail.add(Record{Status: statusOf(a.resp), Err: a.err, Verdict: verdict, Duration: a.took()})
-		gated := c.report(verdict, a)
+		gated := c.report(verdict, a.err)
 		if name := policyOf(verdict); name != "" {
 			c.policy = name
 		}
-		decision := c.decide(plan, verdict, a, gated)
+		decision := c.decide(plan, verdict, &a, gated)
 		if decision.Retry() {
 			c.join(gated, decision, a.took())
 			decision, body = c.prepare(decision, &a)
@@ -146,7 +146,7 @@ func (c *call) run(a attempt) (*http.Response, error) {
 		if !decision.Retry() {
 			c.leave()
 		}
-		c.tellAttempt(a, verdict, decision)
+		c.tellAttempt(&a, verdict, decision)
 		if !decision.Retry() {
 			resp, err := c.end(a.resp, a.err, verdict, decision.Reason)
 			over = true
@@ -210,7 +210,7 @@ func (c *call) budget() *bucket {
 }
 
 // settle tells the budget of an attempt. A refusal is no traffic, and what the caller ended counts for nothing.
-func (c *call) settle(a attempt) {
+func (c *call) settle(a *attempt) {
 	if errors.Is(a.err, ErrOpen) || a.verdict.Kind == classify.Canceled || a.verdict.Kind == classify.Deadline {
 		return
 	}
@@ -235,7 +235,7 @@ func (c *call) refund() {
 }
 
 // decide asks the plan, with the facts of the moment that the attempt ended.
-func (c *call) decide(plan *policy.Plan, v classify.Verdict, a attempt, gated bool) policy.Decision {
+func (c *call) decide(plan *policy.Plan, v classify.Verdict, a *attempt, gated bool) policy.Decision {
 	switch {
 	case a.err == nil && !v.Kind.Failure():
 		return policy.Decision{Reason: policy.Succeeded}
@@ -343,7 +343,7 @@ type resent struct {
 	req http.Request
 }
 
-func (c *call) tellAttempt(a attempt, v classify.Verdict, d policy.Decision) {
+func (c *call) tellAttempt(a *attempt, v classify.Verdict, d policy.Decision) {
 	if c.hooks.Attempt == nil {
 		return
 	}
