@@ -78,7 +78,7 @@ func (b *breaking) judged(req *http.Request) (*http.Response, classify.Verdict, 
 		return b.guarded(req)
 	}
 	resp, v, err := judgedBy(b.next, req)
-	if err != nil || v.Kind != classify.Unclassified || !b.shared.calm() {
+	if v.Kind != classify.Unclassified || !b.shared.calm() {
 		v = b.report(req, resp, v, err, nil)
 	}
 	return resp, v, err
