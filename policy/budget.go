@@ -42,13 +42,19 @@ func (b Budget) tenth() time.Duration { return max(b.Window/slots, 1) }
 func (b Budget) Enabled() bool { return b.Ratio > 0 }
 
 // Success counts a request that succeeded at now, and earns its tokens.
-func (b *Bucket) Success(now time.Duration) {
-	b.count(now)
-	b.tokens = min(b.tokens+b.budget.Ratio, b.Capacity())
+func (b *Bucket) Success(now time.Duration) { b.Successes(1, now) }
+
+// Successes counts n requests that succeeded, which comes to the same as n times Success.
+func (b *Bucket) Successes(n int64, now time.Duration) {
+	if n <= 0 {
+		return
+	}
+	b.count(n, now)
+	b.tokens = min(b.tokens+float64(n)*b.budget.Ratio, b.Capacity())
 }
 
 // Failure counts a request that failed at now. It earns nothing.
-func (b *Bucket) Failure(now time.Duration) { b.count(now) }
+func (b *Bucket) Failure(now time.Duration) { b.count(1, now) }
 
 // Spend takes cost tokens at now and reports whether they were there. A retry that costs nothing always may.
 func (b *Bucket) Spend(cost float64, now time.Duration) bool {
@@ -95,10 +101,14 @@ func (b *Bucket) Capacity() float64 {
 	return max(b.budget.Min, b.budget.Ratio*float64(b.sum))
 }
 
-func (b *Bucket) count(now time.Duration) {
+// NextTenth returns the moment from which requests count in another tenth of the window than the one that is being counted. As long as
+// the caller brings no such moment, successes may be counted later and together, if that is before any other method is called.
+func (b *Bucket) NextTenth() time.Duration { return time.Duration(b.slot+1) * b.budget.tenth() }
+
+func (b *Bucket) count(n int64, now time.Duration) {
 	b.turn(now)
-	b.slots[b.slot%slots]++
-	b.sum++
+	b.slots[b.slot%slots] += n
+	b.sum += n
 }
 
 // turn moves the window on to now. A clock that goes backwards leaves it where it is.

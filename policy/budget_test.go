@@ -129,6 +129,69 @@ func TestRetriesStayWithinTheBudget(t *testing.T) {
 	}
 }
 
+// Successes that are counted late and together, but before anything else and before the next tenth, come to the same.
+func TestSuccessesMayBeCountedTogether(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	for range 200 {
+		anyBudget := func() policy.Budget {
+			return policy.Budget{Ratio: 0.01 + 0.99*r.Float64(), Min: 1 + 9*r.Float64(), Window: time.Duration(1+r.IntN(20)) * sec}
+		}
+		one := anyBudget().Bucket()
+		together, late := one, int64(0)
+		var now time.Duration
+		for range 2000 {
+			now += time.Duration(r.Int64N(int64(sec / 20)))
+			at := now - time.Duration(r.Int64N(int64(2*sec))) // of a call that may have begun some time ago
+			what := r.IntN(40)
+			if what > 3 && at < together.NextTenth() {
+				one.Success(at)
+				late++
+				continue
+			}
+			together.Successes(late, min(now, together.NextTenth()-1))
+			late = 0
+			for _, b := range []*policy.Bucket{&one, &together} {
+				switch what {
+				case 0:
+					b.Failure(at)
+				case 1:
+					b.Refund(1)
+				case 2, 3:
+					b.Spend(3, now)
+				default:
+					b.Success(at)
+				}
+			}
+			if a, b := one.Tokens(), together.Tokens(); math.Abs(a-b) > 1e-6 || one.Capacity() != together.Capacity() {
+				t.Fatalf("seed %d: %v of %v tokens together, want the %v of %v one by one", seed, b, together.Capacity(), a, one.Capacity())
+			}
+		}
+	}
+}
+
+func TestNextTenth(t *testing.T) {
+	b := standardBudget().Bucket()
+	check := func(what string, want time.Duration) {
+		t.Helper()
+		if got := b.NextTenth(); got != want {
+			t.Errorf("%s: the next tenth begins at %s, want %s", what, got, want)
+		}
+	}
+	check("at first", sec)
+	b.Success(sec - 1)
+	check("at the end of the first", sec)
+	b.Failure(sec)
+	check("at the second", 2*sec)
+	b.Spend(1, time.Minute)
+	check("much later", 61*sec)
+	b.Success(sec)
+	check("when the clock goes backwards", 61*sec)
+	b.SetBudget(policy.Budget{Ratio: 0.1, Min: 3, Window: sec})
+	check("by a shorter window", 60*sec+sec/10)
+}
+
 func TestBucketFollowsAnotherBudget(t *testing.T) {
 	traffic := func(n int) policy.Bucket {
 		b := standardBudget().Bucket()

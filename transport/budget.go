@@ -19,11 +19,17 @@ type budgets struct {
 	shared bucket // of the keys for which there is no room
 }
 
-// bucket is a policy.Bucket behind a lock.
+// bucket is a policy.Bucket behind a lock. Most successes do not take it: by the same rule, and within a tenth of its window, they are
+// only added up, until somebody who takes it counts them first of all.
 type bucket struct {
+	more atomic.Int64 // successes that b is yet to count; in another cache line than rule and until, which change once in a tenth
+
 	mu   sync.Mutex
 	b    policy.Bucket
-	last time.Duration // when it was used last
+	last time.Duration // when it was used last, to a tenth of the window
+
+	rule  atomic.Pointer[policy.Budget] // that b follows
+	until atomic.Int64                  // when its next tenth begins, since the epoch
 }
 
 func newBudgets(rule policy.Budget, keys *Keys) *budgets {
@@ -38,6 +44,7 @@ func newBudgets(rule policy.Budget, keys *Keys) *budgets {
 func (bs *budgets) idle(b *bucket) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	bs.fold(b)
 	return bs.now()-b.last > bs.rule.Load().Window
 }
 
@@ -50,24 +57,30 @@ func (bs *budgets) of(req *http.Request) *bucket {
 	if !rule.Enabled() {
 		return nil
 	}
-	exact, own := bs.keys.own(req)
-	if !own {
-		exact = exactHostKey(req)
-	}
-	if b := bs.kept.find(exact); b != nil {
+	scheme, name := bs.exact(req)
+	if b := bs.kept.findWhole(scheme, name); b != nil {
 		return b
 	}
-	return bs.make(req, exact, own, rule)
+	return bs.make(key{scheme: scheme, name: name}, rule)
+}
+
+// exact is the user's key of a request, or else the server that it goes to, as its URL spells it.
+func (bs *budgets) exact(req *http.Request) (scheme, name string) {
+	if req.URL == nil {
+		return "", ""
+	}
+	if bs.keys.Key != nil {
+		if name := bs.keys.Key(req); name != "" {
+			return "", name
+		}
+	}
+	return req.URL.Scheme, req.URL.Host
 }
 
 // make returns the bucket of a key that is looked up for the first time.
-func (bs *budgets) make(req *http.Request, exact key, own bool, rule *policy.Budget) *bucket {
-	fresh := func() *bucket { return &bucket{b: rule.Bucket()} }
-	k := exact
-	if !own {
-		k = hostKey(req)
-	}
-	b := bs.kept.make(k, fresh)
+func (bs *budgets) make(exact key, rule *policy.Budget) *bucket {
+	k := exact.canonical()
+	b := bs.kept.make(k, func() *bucket { return &bucket{b: rule.Bucket()} })
 	if b != nil && k != exact {
 		bs.kept.make(exact, func() *bucket { return b })
 	}
@@ -77,7 +90,7 @@ func (bs *budgets) make(req *http.Request, exact key, own bool, rule *policy.Bud
 	return b
 }
 
-// lock locks a bucket, by the rule in force. It reports false, and does not, if there is no bucket, or no budget any more.
+// lock locks a bucket, with all counted, by the rule in force. It reports false, and does not, if there is no bucket, or no budget any more.
 func (bs *budgets) lock(b *bucket) bool {
 	if b == nil {
 		return false
@@ -88,22 +101,54 @@ func (bs *budgets) lock(b *bucket) bool {
 		b.mu.Unlock()
 		return false
 	}
-	b.b.SetBudget(*rule)
+	bs.fold(b)
+	if b.rule.Load() != rule {
+		b.b.SetBudget(*rule)
+		b.until.Store(int64(b.b.NextTenth())) // first: who sees the rule goes by its tenth
+		b.rule.Store(rule)
+	}
 	return true
+}
+
+func (b *bucket) unlock() {
+	b.until.Store(int64(b.b.NextTenth()))
+	b.mu.Unlock()
+}
+
+// fold counts what was only added up, in a bucket that is locked. When the last of it began is known to a tenth of the window.
+func (bs *budgets) fold(b *bucket) {
+	n := b.more.Swap(0)
+	if n == 0 {
+		return
+	}
+	now := min(bs.now(), b.b.NextTenth()-1)
+	b.b.Successes(n, now)
+	b.last = max(b.last, now)
 }
 
 // settle counts an attempt that began at start, since the epoch. Whatever shows that the server is well earns: an answer that says
 // no to this request does, one that asks for a later try does not.
 func (bs *budgets) settle(b *bucket, v classify.Verdict, start time.Duration) {
-	if !bs.lock(b) {
+	if a := v.Action(); a != classify.Retry && a != classify.Wait && !v.Kind.Is(classify.Network) {
+		bs.succeed(b, start)
 		return
 	}
-	defer b.mu.Unlock()
-	b.last = max(b.last, start)
-	switch a := v.Action(); {
-	case a == classify.Retry || a == classify.Wait || v.Kind.Is(classify.Network):
+	if bs.lock(b) {
+		defer b.unlock()
+		b.last = max(b.last, start)
 		b.b.Failure(start)
-	default:
+	}
+}
+
+// succeed counts an attempt that succeeded, without the lock if it can. If somebody takes that in between, it is as if this one had come later.
+func (bs *budgets) succeed(b *bucket, start time.Duration) {
+	if b != nil && bs.rule.Load() == b.rule.Load() && int64(start) < b.until.Load() {
+		b.more.Add(1)
+		return
+	}
+	if bs.lock(b) {
+		defer b.unlock()
+		b.last = max(b.last, start)
 		b.b.Success(start)
 	}
 }
@@ -113,7 +158,7 @@ func (bs *budgets) spend(b *bucket, cost float64, now time.Duration) bool {
 	if !bs.lock(b) {
 		return true
 	}
-	defer b.mu.Unlock()
+	defer b.unlock()
 	return b.b.Spend(cost, now)
 }
 
@@ -122,6 +167,6 @@ func (bs *budgets) refund(b *bucket, cost float64) {
 	if !bs.lock(b) {
 		return
 	}
-	defer b.mu.Unlock()
+	defer b.unlock()
 	b.b.Refund(cost)
 }

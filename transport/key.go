@@ -91,10 +91,10 @@ type key struct {
 	sort   sort   // what the part is
 }
 
-// quickHash is a hash that costs next to nothing: of the beginning and the end of the names. Many keys may share one.
-func (k key) quickHash() uint64 {
+// quickHash is a hash of a key's name and part that costs next to nothing: of their beginnings and ends. Many keys may share one.
+func quickHash(name, part string) uint64 {
 	const odd = 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio
-	h := (ends(k.name)*odd ^ ends(k.part)) * odd
+	h := (ends(name)*odd ^ ends(part)) * odd
 	return h >> 56 // the bits that all others have mixed into
 }
 

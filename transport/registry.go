@@ -52,10 +52,24 @@ func (r *registry[V]) shard(k key) *shard[V] {
 
 // find returns the value of a key, or nil.
 func (r *registry[V]) find(k key) *V {
-	hot := &r.hot[k.quickHash()%uint64(len(r.hot))]
+	hot := &r.hot[quickHash(k.name, k.part)%uint64(len(r.hot))]
 	if e := hot.Load(); e != nil && e.key == k {
 		return e.value
 	}
+	return r.look(k, hot)
+}
+
+// findWhole is find for the key of a server, or of the user's own, without the cost of making it.
+func (r *registry[V]) findWhole(scheme, name string) *V {
+	hot := &r.hot[quickHash(name, "")%uint64(len(r.hot))]
+	if e := hot.Load(); e != nil && e.key.name == name && e.key.scheme == scheme && e.key.sort == whole {
+		return e.value
+	}
+	return r.find(key{scheme: scheme, name: name})
+}
+
+// look is find for a key that was not found last.
+func (r *registry[V]) look(k key, hot *atomic.Pointer[entry[V]]) *V {
 	s := r.shard(k)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -70,7 +84,7 @@ func (r *registry[V]) find(k key) *V {
 // forget drops the entry of a shard that is locked.
 func (r *registry[V]) forget(s *shard[V], e *entry[V]) {
 	delete(s.values, e.key)
-	r.hot[e.key.quickHash()%uint64(len(r.hot))].CompareAndSwap(e, nil)
+	r.hot[quickHash(e.key.name, e.key.part)%uint64(len(r.hot))].CompareAndSwap(e, nil)
 }
 
 // make returns the value of a key, a fresh one if there is none. It returns nil if the key's shard is full of values

@@ -59,12 +59,12 @@ func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 	if a.err != nil || a.watched != nil || a.verdict.Kind != classify.Unclassified || r.hooks.Attempt != nil || r.hooks.Call != nil {
 		return r.further(req, &a, start)
 	}
-	r.settle(req, &a, start)
+	r.succeed(req, &a, start)
 	return a.resp, nil
 }
 
-// settle tells the budget of an attempt that is all of its call.
-func (r *retrying) settle(req *http.Request, a *attempt, start time.Duration) {
+// succeed tells the budget of an attempt that succeeded, and is all of its call.
+func (r *retrying) succeed(req *http.Request, a *attempt, start time.Duration) {
 	over := false
 	defer func() {
 		if !over { // the user's key function panicked
@@ -72,7 +72,7 @@ func (r *retrying) settle(req *http.Request, a *attempt, start time.Duration) {
 		}
 	}()
 	budgets := r.shared.budgets
-	budgets.settle(budgets.of(req), a.verdict, start)
+	budgets.succeed(budgets.of(req), start)
 	over = true
 }
 
@@ -82,7 +82,7 @@ func (r *retrying) further(req *http.Request, a *attempt, start time.Duration) (
 	if a.watched == nil && r.hooks.Attempt == nil && r.hooks.Call == nil {
 		switch {
 		case a.err == nil && !a.verdict.Kind.Failure():
-			r.settle(req, a, start)
+			r.succeed(req, a, start)
 			attach(a.resp, a.verdict)
 			return a.resp, nil
 		case a.resp == nil && endsCall(a.err):

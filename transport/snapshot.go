@@ -101,19 +101,13 @@ func (g *gate) status(k key) GateStatus {
 
 // each calls f for every budget, under no lock, by the usual spelling of its server.
 func (bs *budgets) each(f func(BudgetStatus)) {
-	rule := bs.rule.Load()
-	if !rule.Enabled() {
-		return
-	}
 	bs.kept.each(func(k key, b *bucket) {
-		if k != k.canonical() {
+		if k != k.canonical() || !bs.lock(b) {
 			return
 		}
-		b.mu.Lock()
-		b.b.SetBudget(*rule)
 		s := BudgetStatus{Key: k.public(), Capacity: b.b.Capacity()}
 		s.Tokens = min(b.b.Tokens(), s.Capacity) // what is above is lost when next a retry asks
-		b.mu.Unlock()
+		b.unlock()
 		f(s)
 	})
 }
