@@ -90,7 +90,8 @@ func (bs *budgets) make(exact key, rule *policy.Budget) *bucket {
 	return b
 }
 
-// lock locks a bucket, with all counted, by the rule in force. It reports false, and does not, if there is no bucket, or no budget any more.
+// lock locks a bucket, with all counted, by the rule in force. It reports false, and does not, if there is no bucket, or no budget
+// any more.
 func (bs *budgets) lock(b *bucket) bool {
 	if b == nil {
 		return false
@@ -140,7 +141,8 @@ func (bs *budgets) settle(b *bucket, v classify.Verdict, start time.Duration) {
 	}
 }
 
-// succeed counts an attempt that succeeded, without the lock if it can. If somebody takes that in between, it is as if this one had come later.
+// succeed counts an attempt that succeeded, without the lock if it can. If somebody takes that in between, it is as if this one had
+// come later.
 func (bs *budgets) succeed(b *bucket, start time.Duration) {
 	if b != nil && bs.rule.Load() == b.rule.Load() && int64(start) < b.until.Load() {
 		b.more.Add(1)
