@@ -60,6 +60,17 @@ type pass struct {
 	change  change
 }
 
+// shut reports whether the circuit turns everybody away, for how long and because of what. It has lent nothing then.
+func (c *circuit) shut(now time.Time, rule *policy.Breaker) (left time.Duration, cause classify.Verdict, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if rule.Hold > 0 || c.trip == nil || c.trip.state != Open || !now.Before(c.until) {
+		return 0, classify.Verdict{}, false
+	}
+	c.rule, c.seen = *rule, now
+	return c.until.Sub(now), c.verdict, true
+}
+
 // admit lets an attempt through now, or says why not. An attempt with patience, until its caller's deadline, may be held instead.
 func (c *circuit) admit(now time.Time, rule policy.Breaker, patience time.Duration) (*pass, *held, *OpenError) {
 	c.mu.Lock()

@@ -258,10 +258,23 @@ func lower(s string) string {
 	return strings.ToLower(s)
 }
 
+// plain reports whether a server's name is seen to be in its usual spelling: all of it in lower case, without a port or a dot at its end.
+func plain(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; c >= utf8.RuneSelf || ':' <= c && c <= 'Z' { // neither is what else is in between a letter of a host
+			return false
+		}
+	}
+	return name != "" && name[len(name)-1] != '.'
+}
+
 // canonical is the usual spelling of a server's key; a user's own key is what it is.
 func (k key) canonical() key {
-	if k.scheme == "" {
+	switch {
+	case k.scheme == "":
 		return k
+	case (k.scheme == "https" || k.scheme == "http") && plain(k.name):
+		return key{scheme: k.scheme, name: k.name}
 	}
 	scheme, name := lower(k.scheme), lower(k.name)
 	host, port := name, ""

@@ -30,7 +30,7 @@ type ticket struct {
 // of the circuit that refuses. What the request was lent is in its tickets in any case.
 func (v *visit) admit() (forced bool, err error) {
 	keys, n := v.shared.keys.before(v.req)
-	v.now = time.Now()
+	v.now = v.shared.now()
 	v.shared.sweep(v.now)
 	if word, k := v.shared.force(keys[:n]); word.holds() {
 		return v.obey(word, k)
@@ -41,17 +41,26 @@ func (v *visit) admit() (forced bool, err error) {
 		}
 		for _, k := range keys[:n] {
 			c := br.circuits.find(k)
-			if c == nil || leased(v.req.Context(), c) {
+			if c == nil {
+				continue
+			}
+			if left, cause, shut := c.shut(v.now, &br.rule); shut {
+				return false, v.refuse(c.name, cause, &OpenError{RetryAfter: left})
+			}
+			if leased(v.req.Context(), c) {
 				continue
 			}
 			if forced, err = v.pass(ticket{nil, c, br, k}, keys[:n]); forced || err != nil {
 				return forced, err
 			}
-			v.now = time.Now()
+			v.now = v.shared.now()
 		}
 	}
 	return false, nil
 }
+
+// now is the time for what is measured from one moment to another: half as dear as time.Now. Its wall clock is that of the start.
+func (s *Shared) now() time.Time { return s.budgets.epoch.Add(s.budgets.now()) }
 
 // pass takes the request through one circuit, when it is its turn. An operator may have spoken by then.
 func (v *visit) pass(t ticket, keys []key) (forced bool, err error) {
