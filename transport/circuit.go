@@ -24,6 +24,7 @@ type circuit struct {
 	name     string // of its key
 	mu       sync.Mutex
 	rule     policy.Breaker   // as the policy said last
+	copied   *policy.Breaker  // what rule was copied from, for an attempt that asked; nil for one that reported
 	failures int              // in a row, while closed
 	trip     *trip            // nil while closed
 	until    time.Time        // when the trip's hold ends
@@ -67,15 +68,15 @@ func (c *circuit) shut(now time.Time, rule *policy.Breaker) (left time.Duration,
 	if rule.Hold > 0 || c.trip == nil || c.trip.state != Open || !now.Before(c.until) {
 		return 0, classify.Verdict{}, false
 	}
-	c.rule, c.seen = *rule, now
+	c.asked(now, rule)
 	return c.until.Sub(now), c.verdict, true
 }
 
 // admit lets an attempt through now, or says why not. An attempt with patience, until its caller's deadline, may be held instead.
-func (c *circuit) admit(now time.Time, rule policy.Breaker, patience time.Duration) (*pass, *held, *OpenError) {
+func (c *circuit) admit(now time.Time, rule *policy.Breaker, patience time.Duration) (*pass, *held, *OpenError) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.rule, c.seen = rule, now
+	c.asked(now, rule)
 	if c.held.Len() == 0 {
 		if p := c.try(now); p != nil {
 			return p, nil, nil
@@ -86,6 +87,14 @@ func (c *circuit) admit(now time.Time, rule policy.Breaker, patience time.Durati
 		return nil, c.hold(now, patience), nil
 	}
 	return nil, nil, c.refused(now)
+}
+
+// asked notes that an attempt asked, by a rule that does not change. It is copied but once: it is big.
+func (c *circuit) asked(now time.Time, rule *policy.Breaker) {
+	c.seen = now
+	if c.copied != rule {
+		c.rule, c.copied = *rule, rule
+	}
 }
 
 // try returns the pass of an attempt if it may be sent now, else nil.
@@ -122,7 +131,7 @@ func (c *circuit) settle(p *pass, o outcome, v classify.Verdict, rule policy.Bre
 		return change{}, false, false
 	}
 	now := time.Now()
-	c.rule, c.seen = rule, now
+	c.rule, c.copied, c.seen = rule, nil, now
 	before, trip := c.state(), c.trip
 	if p.late() && (o != failure || v.RetryAfter <= 0) {
 		o = neutral

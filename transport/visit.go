@@ -64,7 +64,7 @@ func (s *Shared) now() time.Time { return s.budgets.epoch.Add(s.budgets.now()) }
 
 // pass takes the request through one circuit, when it is its turn. An operator may have spoken by then.
 func (v *visit) pass(t ticket, keys []key) (forced bool, err error) {
-	p, h, refusal := t.circuit.admit(v.now, t.breaker.rule, left(v.req))
+	p, h, refusal := t.circuit.admit(v.now, &t.breaker.rule, left(v.req))
 	switch {
 	case refusal != nil:
 		return false, v.refuse(t.circuit.name, t.circuit.cause(), refusal)
