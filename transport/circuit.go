@@ -62,7 +62,7 @@ type pass struct {
 }
 
 // shut reports whether the circuit turns everybody away, for how long and because of what. It has lent nothing then.
-func (c *circuit) shut(now time.Time, rule *policy.Breaker) (left time.Duration, cause classify.Verdict, ok bool) {
+func (c *circuit) shut(now time.Time, rule *policy.Breaker) (rest time.Duration, cause classify.Verdict, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if rule.Hold > 0 || c.trip == nil || c.trip.state != Open || !now.Before(c.until) {

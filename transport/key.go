@@ -185,9 +185,15 @@ func (ks *Keys) gate(req *http.Request, v classify.Verdict) (k key, ok bool) {
 
 // before are the keys of the breakers that a request is known to belong to before it is sent.
 func (ks *Keys) before(req *http.Request) (keys [3]key, n int) {
+	n = ks.fill(&keys, req)
+	return keys, n
+}
+
+// fill puts the keys of before where they are wanted, so that so much is not copied.
+func (ks *Keys) fill(keys *[3]key, req *http.Request) (n int) {
 	if k, ok := ks.own(req); ok {
 		keys[0] = k
-		return keys, 1
+		return 1
 	}
 	keys[0], n = hostKey(req), 1
 	if id := ks.grant(req); id != "" {
@@ -198,7 +204,7 @@ func (ks *Keys) before(req *http.Request) (keys [3]key, n int) {
 		keys[n] = keys[0].of(ofPolicy, policy)
 		n++
 	}
-	return keys, n
+	return n
 }
 
 // after is the key of the breaker that a failure is about.

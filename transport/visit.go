@@ -29,7 +29,8 @@ type ticket struct {
 // admit takes the request through every circuit that it belongs to, or past all if an operator says so. It returns the error
 // of the circuit that refuses. What the request was lent is in its tickets in any case.
 func (v *visit) admit() (forced bool, err error) {
-	keys, n := v.shared.keys.before(v.req)
+	var keys [3]key
+	n := v.shared.keys.fill(&keys, v.req)
 	v.now = v.shared.now()
 	v.shared.sweep(v.now)
 	if word, k := v.shared.force(keys[:n]); word.holds() {
@@ -44,8 +45,8 @@ func (v *visit) admit() (forced bool, err error) {
 			if c == nil {
 				continue
 			}
-			if left, cause, shut := c.shut(v.now, &br.rule); shut {
-				return false, v.refuse(c.name, cause, &OpenError{RetryAfter: left})
+			if rest, cause, shut := c.shut(v.now, &br.rule); shut {
+				return false, v.refuse(c.name, cause, &OpenError{RetryAfter: rest})
 			}
 			if leased(v.req.Context(), c) {
 				continue
