@@ -18,7 +18,7 @@ type pauses struct {
 }
 
 // start begins anew, as p says.
-func (s *pauses) start(p Profile) {
+func (s *pauses) start(p *Profile) {
 	if p.BackOff == nil {
 		s.exponential = p.exponential()
 		s.exponential.Reset()
@@ -30,7 +30,7 @@ func (s *pauses) start(p Profile) {
 }
 
 // next returns the next pause; a negative one ends the profile.
-func (s *pauses) next(p Profile) time.Duration {
+func (s *pauses) next(p *Profile) time.Duration {
 	switch {
 	case p.BackOff == nil:
 		return s.exponential.NextBackOff()
@@ -42,7 +42,7 @@ func (s *pauses) next(p Profile) time.Duration {
 
 // exponential leaves out the randomness of backoff, which comes from a global generator, and its elapsed time,
 // which comes from a clock: a plan adds its own.
-func (p Profile) exponential() backoff.ExponentialBackOff {
+func (p *Profile) exponential() backoff.ExponentialBackOff {
 	return backoff.ExponentialBackOff{
 		InitialInterval: min(p.Initial, maxInterval),
 		Multiplier:      p.Multiplier,

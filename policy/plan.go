@@ -70,28 +70,29 @@ func (p *Plan) Next(v classify.Verdict, f Facts) Decision {
 	case f.Done || v.Kind == classify.Canceled:
 		return Decision{Reason: Canceled}
 	}
-	f.Gated = f.Gated && p.policy.Gates(v.Kind)
-	prof, owner, _ := p.policy.Profile(v.Kind)
+	pol := p.policy.orDefault()
+	f.Gated = f.Gated && pol.Gates(v.Kind)
+	a := pol.profiles[v.Kind]
 	if f.Gated {
-		prof = p.policy.orDefault().set.Gate.Probe
+		a.profile = &pol.set.Gate.Probe
 	}
-	d := Decision{Profile: owner}
-	if d.Pause, d.Reason = p.next(prof, owner, v, f); d.Reason != Retrying {
+	d := Decision{Profile: a.owner}
+	if d.Pause, d.Reason = p.next(a, v, &f); d.Reason != Retrying {
 		return d
 	}
-	d.Cost = prof.Cost
+	d.Cost = a.profile.Cost
 	if f.Gated {
-		d.Patience, d.Impatient = p.patience(prof, owner, f)
+		d.Patience, d.Impatient = p.patience(a, &f)
 	}
 	return d
 }
 
 // patience returns how long a call may wait at a gate that has no pause to wait for, and which bound that is.
-func (p *Plan) patience(prof Profile, owner classify.Kind, f Facts) (time.Duration, Reason) {
+func (p *Plan) patience(a applied, f *Facts) (time.Duration, Reason) {
 	patience, why := longest, OutOfTime
 	elapsed := max(f.Elapsed, 0)
-	if prof.MaxElapsed > 0 {
-		patience = prof.MaxElapsed - max(elapsed-p.track(prof, owner, f).begin, 0)
+	if bound := a.profile.MaxElapsed; bound > 0 {
+		patience = bound - max(elapsed-p.track(a, f).begin, 0)
 	}
 	if limit := p.policy.orDefault().set.MaxElapsed; limit > 0 {
 		patience = min(patience, limit-elapsed)
@@ -102,9 +103,10 @@ func (p *Plan) patience(prof Profile, owner classify.Kind, f Facts) (time.Durati
 	return max(patience, 0), why
 }
 
-// next applies a profile to a failure; the zero profile stands for none.
-func (p *Plan) next(prof Profile, owner classify.Kind, v classify.Verdict, f Facts) (time.Duration, Reason) {
-	if prof.Retries == 0 {
+// next applies a profile, if there is one, to a failure.
+func (p *Plan) next(a applied, v classify.Verdict, f *Facts) (time.Duration, Reason) {
+	prof := a.profile
+	if prof == nil || prof.Retries == 0 {
 		if healedByTime(v.Kind) {
 			return 0, NoProfile
 		}
@@ -123,7 +125,7 @@ func (p *Plan) next(prof Profile, owner classify.Kind, v classify.Verdict, f Fac
 	if f.Attempts >= set.MaxAttempts {
 		return 0, AttemptLimit
 	}
-	t := p.track(prof, owner, f)
+	t := p.track(a, f)
 	if t.retries >= prof.Retries {
 		return 0, Exhausted
 	}
@@ -156,35 +158,35 @@ func (p *Plan) next(prof Profile, owner classify.Kind, v classify.Verdict, f Fac
 	return pause, Retrying
 }
 
-// track returns the memory of the profile that owner owns, or of the gate's; if it has none yet, the time of its first failure
+// track returns the memory of a profile; if it has none yet, the time of its first failure
 // is that of f.
-func (p *Plan) track(prof Profile, owner classify.Kind, f Facts) *track {
+func (p *Plan) track(a applied, f *Facts) *track {
 	for i := range p.few[:p.used] {
-		if t := &p.few[i]; t.owner == owner && t.gated == f.Gated {
+		if t := &p.few[i]; t.owner == a.owner && t.gated == f.Gated {
 			return t
 		}
 	}
 	for _, t := range p.more {
-		if t.owner == owner && t.gated == f.Gated {
+		if t.owner == a.owner && t.gated == f.Gated {
 			return t
 		}
 	}
 	if p.used < len(p.few) {
 		p.used++
-		return p.few[p.used-1].enter(prof, owner, f)
+		return p.few[p.used-1].enter(a, f)
 	}
 	t := new(track)
 	p.more = append(p.more, t)
-	return t.enter(prof, owner, f)
+	return t.enter(a, f)
 }
 
 // enter makes t the memory of a profile whose first failure is f.
-func (t *track) enter(prof Profile, owner classify.Kind, f Facts) *track {
-	t.owner, t.gated, t.begin = owner, f.Gated, max(f.Elapsed, 0)
+func (t *track) enter(a applied, f *Facts) *track {
+	t.owner, t.gated, t.begin = a.owner, f.Gated, max(f.Elapsed, 0)
 	if f.Gated && f.Queued {
 		t.begin = 0
 	}
-	t.start(prof)
+	t.start(a.profile)
 	return t
 }
 

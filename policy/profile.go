@@ -58,10 +58,10 @@ func (p Profile) Schedule(n int) []time.Duration {
 	}
 	pauses := make([]time.Duration, 0, n)
 	var seq sequence
-	seq.start(p)
+	seq.start(&p)
 	var elapsed time.Duration
 	for len(pauses) < n {
-		pause, ok := seq.next(p)
+		pause, ok := seq.next(&p)
 		elapsed = add(elapsed, pause)
 		if !ok || p.MaxElapsed > 0 && elapsed > p.MaxElapsed {
 			break
@@ -79,7 +79,7 @@ type sequence struct {
 }
 
 // next returns the pause before the next retry, without jitter; ok is false if the source has ended.
-func (s *sequence) next(p Profile) (pause time.Duration, ok bool) {
+func (s *sequence) next(p *Profile) (pause time.Duration, ok bool) {
 	if p.Immediate && s.retries == 0 {
 		return 0, true
 	}
