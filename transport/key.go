@@ -264,10 +264,10 @@ func lower(s string) string {
 	return strings.ToLower(s)
 }
 
-// plain reports whether a server's name is seen to be in its usual spelling: all of it in lower case, without a port or a dot at its end.
+// plain reports whether a server's name is seen to be in its usual spelling: no letter to fold, no port and no dot at its end.
 func plain(name string) bool {
 	for i := range len(name) {
-		if c := name[i]; c >= utf8.RuneSelf || ':' <= c && c <= 'Z' { // neither is what else is in between a letter of a host
+		if c := name[i]; ':' <= c && c <= 'Z' { // what is in between is no part of a host
 			return false
 		}
 	}

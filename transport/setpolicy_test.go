@@ -46,6 +46,23 @@ func TestSetPolicyKeepsWhatBreakersKnow(t *testing.T) {
 	})
 }
 
+// What the policy says reaches a breaker that does nothing but refuse.
+func TestSetPolicyWhileABreakerRefuses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCrowd(t, transport.Keys{}, func(s *policy.Set) { s.Breakers[0].MaxOpen = time.Minute })
+		c.open(t, backend, "Retry-After", "10")
+		check(t, "by the first rule", c.send(t.Context(), backend).end(), "refused at 0s")
+		follow(t, c.shared, func(s *policy.Set) { s.Breakers[0].MaxOpen = 5 * time.Second })
+		check(t, "by the second", c.send(t.Context(), backend).end(), "refused at 0s")
+		c.set(ok)
+		time.Sleep(16 * time.Second)
+		check(t, "another server", c.send(t.Context(), "https://other.example").end(), "200 at 16s")
+		if got := names(c.shared); got != "" {
+			t.Errorf("6s after its end: %s, want it forgotten, as the second rule says", got)
+		}
+	})
+}
+
 func TestSetPolicyCountsOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrowd(t, oneKey, func(s *policy.Set) { s.Breakers = append(s.Breakers, policy.OutageBreaker()) })
