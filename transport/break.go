@@ -189,7 +189,7 @@ type finding struct {
 // remember tells a failure to the circuit of its key.
 func (f *finding) remember(br *breaker, about key) {
 	for range 3 { // a circuit that was retired in this very moment is looked up again
-		c := br.circuits.make(about, func() *circuit { return &circuit{name: about.String(), rule: br.rule, seen: time.Now()} })
+		c := br.circuits.make(about, func() *circuit { return &circuit{name: about.String(), rule: &br.rule, seen: time.Now()} })
 		if c == nil || f.settle(ticket{nil, c, br, about}, failure) {
 			break
 		}
@@ -202,7 +202,7 @@ func (f *finding) settle(t ticket, o outcome) bool {
 	if o == failure {
 		random = dice.Float64(f.req.Context())
 	}
-	change, healthy, ok := t.circuit.settle(t.pass, o, f.verdict, t.breaker.rule, random)
+	change, healthy, ok := t.circuit.settle(t.pass, o, f.verdict, &t.breaker.rule, random)
 	if !ok {
 		return false
 	}

@@ -23,8 +23,7 @@ const (
 type circuit struct {
 	name     string // of its key
 	mu       sync.Mutex
-	rule     policy.Breaker   // as the policy said last
-	copied   *policy.Breaker  // what rule was copied from, for an attempt that asked; nil for one that reported
+	rule     *policy.Breaker  // as the policy said last; it does not change
 	failures int              // in a row, while closed
 	trip     *trip            // nil while closed
 	until    time.Time        // when the trip's hold ends
@@ -68,7 +67,7 @@ func (c *circuit) shut(now time.Time, rule *policy.Breaker) (rest time.Duration,
 	if rule.Hold > 0 || c.trip == nil || c.trip.state != Open || !now.Before(c.until) {
 		return 0, classify.Verdict{}, false
 	}
-	c.asked(now, rule)
+	c.rule, c.seen = rule, now
 	return c.until.Sub(now), c.verdict, true
 }
 
@@ -76,7 +75,7 @@ func (c *circuit) shut(now time.Time, rule *policy.Breaker) (rest time.Duration,
 func (c *circuit) admit(now time.Time, rule *policy.Breaker, patience time.Duration) (*pass, *held, *OpenError) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.asked(now, rule)
+	c.rule, c.seen = rule, now
 	if c.held.Len() == 0 {
 		if p := c.try(now); p != nil {
 			return p, nil, nil
@@ -87,14 +86,6 @@ func (c *circuit) admit(now time.Time, rule *policy.Breaker, patience time.Durat
 		return nil, c.hold(now, patience), nil
 	}
 	return nil, nil, c.refused(now)
-}
-
-// asked notes that an attempt asked, by a rule that does not change. It is copied but once: it is big.
-func (c *circuit) asked(now time.Time, rule *policy.Breaker) {
-	c.seen = now
-	if c.copied != rule {
-		c.rule, c.copied = *rule, rule
-	}
 }
 
 // try returns the pass of an attempt if it may be sent now, else nil.
@@ -124,14 +115,14 @@ func (c *circuit) try(now time.Time) *pass {
 
 // settle takes in what came of an attempt, with or without a pass, and says whether the key is healthy again.
 // A failure brings a random number in [0, 1). It reports false, and does nothing, if the circuit is retired.
-func (c *circuit) settle(p *pass, o outcome, v classify.Verdict, rule policy.Breaker, random float64) (ch change, healthy, ok bool) {
+func (c *circuit) settle(p *pass, o outcome, v classify.Verdict, rule *policy.Breaker, random float64) (ch change, healthy, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.retired {
 		return change{}, false, false
 	}
 	now := time.Now()
-	c.rule, c.copied, c.seen = rule, nil, now
+	c.rule, c.seen = rule, now
 	before, trip := c.state(), c.trip
 	if p.late() && (o != failure || v.RetryAfter <= 0) {
 		o = neutral
