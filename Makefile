@@ -105,7 +105,7 @@ bench: ## Measure, and write the tables into benchmarks/README.md; BENCH=pattern
 	@out=$$(mktemp) && trap 'rm -f "$$out"' EXIT && \
 	for m in $(BENCHES); do \
 		echo "== $$m: measuring"; \
-		(cd "$$m" && go test -run '^$$' -bench . -skip '$(IN_TURN)' -benchtime 30ms -benchmem -count=$(or $(COUNT),6) . && \
+		(cd "$$m" && go test -run '^$$' -bench . -skip '$(IN_TURN)' -benchtime 100ms -benchmem -count=$(or $(COUNT),6) . && \
 			go test -run '^$$' -bench '$(IN_TURN)' -skip '$(FINE)' -benchtime 300ms -count=$(or $(COUNT),6) . && \
 			go test -run '^$$' -bench '$(FINE)' -benchtime 2s -count=$(or $(COUNT),6) .) >>"$$out" || { cat "$$out"; exit 1; }; \
 	done; \
