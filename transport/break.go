@@ -69,7 +69,9 @@ var _ judging = (*breaking)(nil)
 
 func (b *breaking) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, v, err := b.judged(req)
-	attach(resp, v)
+	if err == nil {
+		attach(resp, v)
+	}
 	return resp, err
 }
 
@@ -172,7 +174,7 @@ func (b *breaking) report(req *http.Request, resp *http.Response, v classify.Ver
 		}
 	}
 	over = true
-	if resp != nil {
+	if err == nil && resp != nil {
 		v.RetryAfter = max(v.RetryAfter, f.hold)
 	}
 	return v

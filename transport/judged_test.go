@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -123,6 +124,34 @@ func TestGivingUpWhileHeldIsCanceled(t *testing.T) {
 			attempt.Decision.Reason != policy.Canceled || call.Reason != policy.Canceled {
 			t.Errorf("got %v; the attempt was told as %v, %v, and the call as %v, %v; want all canceled", err,
 				attempt.Verdict.Kind, attempt.Decision.Reason, call.Verdict.Kind, call.Reason)
+		}
+	})
+}
+
+// What comes beside an error is no answer: it gets no verdict, and the time that a breaker has opened for is no hint of its.
+func TestAnAnswerBesideAnErrorIsNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var beside *http.Response
+		base := roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			beside = &http.Response{StatusCode: 502, Header: http.Header{}, Body: http.NoBody, Request: req}
+			return beside, syscall.ECONNRESET
+		})
+		s := newShared(t, transport.Keys{}, func(s *policy.Set) {
+			outage := policy.OutageBreaker()
+			outage.Failures = 1
+			s.Breakers = []policy.Breaker{outage}
+		})
+		var attempt transport.AttemptInfo
+		hooks := &transport.Hooks{Attempt: func(_ context.Context, i transport.AttemptInfo) { attempt = i }}
+		req := newRequest(t, "GET", backend, "")
+		_, err := transport.Chain(base, transport.Retry(s, hooks), transport.Break(s, nil)).RoundTrip(req) //nolint:bodyclose // it is none
+		if v := attempt.Verdict; !errors.Is(err, syscall.ECONNRESET) || v.Kind != classify.ConnectionLost || v.RetryAfter != 0 {
+			t.Errorf("got %v, told as %v with a hint of %v; want the error without a hint", err, v.Kind, v.RetryAfter)
+		}
+
+		_, err = transport.Chain(base, transport.Break(nil, nil)).RoundTrip(req) //nolint:bodyclose // it is none
+		if v := classify.Of(beside, nil); !errors.Is(err, syscall.ECONNRESET) || v.Kind != classify.Unclassified || beside.Request != req {
+			t.Errorf("got %v and beside it an answer with the verdict %v, want it untouched", err, v.Kind)
 		}
 	})
 }
