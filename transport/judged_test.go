@@ -155,3 +155,36 @@ func TestAnAnswerBesideAnErrorIsNone(t *testing.T) {
 		}
 	})
 }
+
+// A middleware may return a copy of an answer, and the trail gives it another request: the verdict is on it all the same.
+func TestACopyOfAnAnswerKeepsItsVerdict(t *testing.T) {
+	copies := func(next http.RoundTripper) http.RoundTripper {
+		return roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			resp, err := next.RoundTrip(req)
+			if err != nil {
+				return nil, err
+			}
+			c := *resp
+			return &c, nil
+		})
+	}
+	// Two chains that say the same of an answer.
+	revoked := classify.ClassifierFunc(func(classify.Outcome) classify.Verdict { return classify.Verdict{Kind: classify.GrantRevoked} })
+	for name, cfg := range map[string]transport.Config{
+		"PerCall":                              {Classifier: alter(t), PerCall: []transport.Middleware{copies}},
+		"Watch":                                {Classifier: alter(t), Watch: []transport.Middleware{copies}},
+		"PerAttempt, of a Classify further in": {Classifier: revoked, PerAttempt: []transport.Middleware{copies, transport.Classify(revoked)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rt := newChain(t, answer(403, "grant_revoked"), cfg)
+			resp, err := rt.RoundTrip(newRequest(t, "GET", backend, ""))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			if v := classify.Of(resp, nil); v.Kind != classify.GrantRevoked {
+				t.Errorf("the answer carries %v, want %v", v.Kind, classify.GrantRevoked)
+			}
+		})
+	}
+}

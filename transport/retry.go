@@ -197,6 +197,7 @@ func (c *call) end(resp *http.Response, err error, v classify.Verdict, reason po
 		c.trail.Reason = reason
 		resp, err = c.trail.attach(resp, err, c.sent)
 	}
+	attach(resp, v) // once more, if the trail has hidden it: an answer that is a copy has its verdict by the request alone
 	c.tellCall(resp, err, v, reason)
 	return resp, err
 }
