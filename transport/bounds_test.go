@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -275,4 +277,33 @@ func BenchmarkBreaker(b *testing.B) {
 			}
 		})
 	}
+}
+
+// What a breaker remembers of the answer that opened it is small, however much the answer said.
+func TestAnOpenBreakerKeepsLittleOfAnAnswer(t *testing.T) {
+	const keys = 200
+	much := `{"error":"policy_violation","details":{"required":[` + strings.Repeat(`"`+strings.Repeat("x", 1000)+`",`, 60) + `"x"],`
+	s := newShared(t, transport.Keys{}, func(s *policy.Set) { s.Budget = policy.Budget{} })
+	id := 0
+	rt := newChain(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		text := much + `"policy_error":"rate_limit_exceeded","grant_id":"` + strconv.Itoa(id) + `"}}`
+		return &http.Response{
+			StatusCode: 429, Header: http.Header{"Retry-After": {"100"}, "Content-Type": {"application/json"}}, Request: req,
+			Body: io.NopCloser(strings.NewReader(text)), ContentLength: int64(len(text)),
+		}, nil
+	}), transport.Config{Shared: s, Classifier: alter(t)})
+	before := heapInUse()
+	for id = range keys {
+		if _, err := exchange(rt, newRequest(t, "POST", backend, "a thing")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	after := heapInUse()
+	if n := len(s.Snapshot().Breakers); n != keys {
+		t.Fatalf("%d breakers, want %d", n, keys)
+	}
+	if kept := (after - before) / keys; kept > 8<<10 {
+		t.Errorf("a breaker keeps %d bytes, want a few hundred", kept)
+	}
+	runtime.KeepAlive(rt)
 }

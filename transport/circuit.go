@@ -2,6 +2,7 @@ package transport
 
 import (
 	"container/list"
+	"strings"
 	"sync"
 	"time"
 
@@ -227,10 +228,12 @@ func (cl *closing) full() bool { return cl.limit > 0 && cl.flying >= cl.limit }
 
 func (c *circuit) healthy() bool { return c.trip == nil && c.closing == nil && c.failures == 0 }
 
-// public is the part of a verdict that concerns every caller of a key, and not only the one that got the answer.
+// public is the part of a verdict that concerns every caller of a key, and not only the one that got the answer. Its texts are copies:
+// those of the verdict are in one piece with all else that the answer said.
 func public(v classify.Verdict) classify.Verdict {
+	v.Code = strings.Clone(v.Code)
 	if d := v.Detail; d != nil {
-		v.Detail = &classify.Detail{Status: d.Status, PolicyError: d.PolicyError, RateLimit: d.RateLimit}
+		v.Detail = &classify.Detail{Status: d.Status, PolicyError: strings.Clone(d.PolicyError), RateLimit: d.RateLimit}
 	}
 	return v
 }

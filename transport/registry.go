@@ -3,6 +3,7 @@ package transport
 import (
 	"hash/maphash"
 	"maps"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -112,7 +113,8 @@ func (r *registry[V]) make(k key, fresh func() *V) *V {
 		s.values = make(map[key]*entry[V])
 	}
 	e := &entry[V]{k, fresh()}
-	s.values[k] = e
+	e.key.part = strings.Clone(k.part) // which is in one piece with all else that an answer said
+	s.values[e.key] = e
 	r.size.Add(1)
 	return e.value
 }
