@@ -144,12 +144,12 @@ func TestAnAnswerBesideAnErrorIsNone(t *testing.T) {
 		var attempt transport.AttemptInfo
 		hooks := &transport.Hooks{Attempt: func(_ context.Context, i transport.AttemptInfo) { attempt = i }}
 		req := newRequest(t, "GET", backend, "")
-		_, err := transport.Chain(base, transport.Retry(s, hooks), transport.Break(s, nil)).RoundTrip(req) //nolint:bodyclose // it is none
+		_, err := transport.Chain(base, transport.Retry(s, hooks), transport.Break(s, nil)).RoundTrip(req)
 		if v := attempt.Verdict; !errors.Is(err, syscall.ECONNRESET) || v.Kind != classify.ConnectionLost || v.RetryAfter != 0 {
 			t.Errorf("got %v, told as %v with a hint of %v; want the error without a hint", err, v.Kind, v.RetryAfter)
 		}
 
-		_, err = transport.Chain(base, transport.Break(nil, nil)).RoundTrip(req) //nolint:bodyclose // it is none
+		_, err = transport.Chain(base, transport.Break(nil, nil)).RoundTrip(req)
 		if v := classify.Of(beside, nil); !errors.Is(err, syscall.ECONNRESET) || v.Kind != classify.Unclassified || beside.Request != req {
 			t.Errorf("got %v and beside it an answer with the verdict %v, want it untouched", err, v.Kind)
 		}
