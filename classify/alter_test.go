@@ -484,3 +484,14 @@ func TestFirstAsksInTurn(t *testing.T) {
 		t.Errorf("got %v from nobody, want no opinion", v.Kind)
 	}
 }
+
+// What an answer does not say takes no room.
+func TestEmptyTextsTakeNoRoom(t *testing.T) {
+	room := func(body string) float64 {
+		o := Outcome{Status: 403, Body: []byte(body)}
+		return testing.AllocsPerRun(100, func() { new(Alter).Classify(o) })
+	}
+	if got, want := room(`{"message":null,"detail":"","grant_id":[],"required":{}}`), room(`{}`); got != want {
+		t.Errorf("%v allocations, want %v as of an empty answer", got, want)
+	}
+}

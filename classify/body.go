@@ -174,6 +174,9 @@ func (r *reading) attribute(key, value []byte) {
 
 // kept is b as a string. It shares its memory with the other texts of the reading.
 func (r *reading) kept(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
 	if r.texts.Cap() == 0 {
 		r.texts.Grow(min(r.size, maxMessage))
 	}
