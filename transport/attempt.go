@@ -17,14 +17,15 @@ type attempt struct {
 	watched *watched // nil if there is nothing to watch
 	resp    *http.Response
 	err     error
-	verdict classify.Verdict
+	handed  *classify.Verdict // beside the answer
+	verdict classify.Verdict  // once it is judged
 	start   time.Time
-	end     time.Time // by the wall clock of that moment, since a deadline may know no other
+	end     time.Time // once it is judged; by the wall clock of that moment, since a deadline may know no other
 }
 
 func (a *attempt) took() time.Duration { return a.end.Sub(a.start) }
 
-func (a *attempt) send(next http.RoundTripper, req *http.Request) {
+func (a *attempt) send(next judging, req *http.Request) {
 	a.req, a.watched = watch(req)
 	sent := false
 	if a.watched != nil {
@@ -34,12 +35,22 @@ func (a *attempt) send(next http.RoundTripper, req *http.Request) {
 			}
 		}()
 	}
-	a.resp, a.verdict, a.err = judgedBy(next, a.req) //nolint:bodyclose // run discards it or hands it on
-	if a.err != nil && a.watched != nil && a.watched.began.Load() {
-		// A body that may have failed by itself, and was read, proves nothing about the request: its error looks as the transport's own would.
-		a.verdict.Unprocessed = false
-	}
+	a.resp, a.handed, a.err = next.judged(a.req) //nolint:bodyclose // run discards it or hands it on
 	sent = true
+}
+
+// judge takes the verdict that came back with the attempt. A body that may have failed by itself, and was read, proves nothing about
+// the request: its error looks as the transport's own would.
+func (a *attempt) judge() {
+	switch {
+	case a.err != nil:
+		a.verdict = verdictOfError(a.req, a.err)
+		if a.watched != nil && a.watched.began.Load() {
+			a.verdict.Unprocessed = false
+		}
+	case a.handed != nil:
+		a.verdict = *a.handed
+	}
 }
 
 // discard ends the attempt and its answer, if there is one.
@@ -51,27 +62,6 @@ func (a *attempt) discard() {
 		a.resp = nil
 		discard(a.req, resp)
 	}
-}
-
-// verdictOf is the verdict that came back with an answer or an error. What no classifier inside has judged
-// is judged here.
-func verdictOf(req *http.Request, resp *http.Response, err error) classify.Verdict {
-	if err != nil {
-		return verdictOfError(req, err)
-	}
-	if succeeded(req, resp) {
-		return classify.Verdict{}
-	}
-	v := classify.Of(resp, nil)
-	if v.Kind == classify.Unclassified && resp != nil && resp.StatusCode >= 400 {
-		v = classify.Judge(resp, nil)
-	}
-	return v
-}
-
-// succeeded reports whether it is plain to see that an answer is no failure: nobody has attached anything to it.
-func succeeded(req *http.Request, resp *http.Response) bool {
-	return resp != nil && resp.Request == req && resp.StatusCode < 400
 }
 
 // freshBody is the body of the next attempt, nil if the request has none.

@@ -56,11 +56,14 @@ func Break(s *Shared, hooks *Hooks) Middleware {
 	if hooks == nil {
 		hooks = &Hooks{}
 	}
-	return func(next http.RoundTripper) http.RoundTripper { return &breaking{inner{next}, s, hooks} }
+	return func(next http.RoundTripper) http.RoundTripper {
+		return &breaking{inner{next}, judgingOf(next), s, hooks}
+	}
 }
 
 type breaking struct {
 	inner
+	judge  judging // next
 	shared *Shared
 	hooks  *Hooks
 }
@@ -75,20 +78,20 @@ func (b *breaking) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-func (b *breaking) judged(req *http.Request) (*http.Response, classify.Verdict, error) {
+func (b *breaking) judged(req *http.Request) (*http.Response, *classify.Verdict, error) {
 	if !b.shared.calm() {
 		return b.guarded(req)
 	}
-	resp, v, err := judgedBy(b.next, req)
-	if v.Kind != classify.Unclassified || !b.shared.calm() {
-		v = b.report(req, resp, v, err, nil)
+	resp, v, err := b.judge.judged(req)
+	if err != nil || v != nil || !b.shared.calm() {
+		b.report(req, resp, v, err, nil)
 	}
 	return resp, v, err
 }
 
 // guarded sends a request while some key is in trouble, if the circuits of its own keys let it through. What it was lent
 // comes back even if a hook or the base panics or ends the goroutine.
-func (b *breaking) guarded(req *http.Request) (resp *http.Response, v classify.Verdict, err error) {
+func (b *breaking) guarded(req *http.Request) (resp *http.Response, v *classify.Verdict, err error) {
 	way := visit{breaking: b, req: req}
 	sent, over := false, false
 	defer func() {
@@ -102,19 +105,16 @@ func (b *breaking) guarded(req *http.Request) (resp *http.Response, v classify.V
 	}()
 	forced, err := way.admit()
 	if err != nil {
-		if v = way.refused; v.Kind == classify.Unclassified { // it ended while it was held
-			v = classify.Of(nil, err)
-		}
-		return nil, v, err
+		return nil, nil, err
 	}
 	if forced { // whatever the breakers think of it
 		way.release()
 		way.tickets = nil
 	}
 	sent = true
-	resp, v, err = judgedBy(b.next, way.marked())
+	resp, v, err = b.judge.judged(way.marked())
 	if !forced {
-		v = b.report(req, resp, v, err, way.tickets)
+		b.report(req, resp, v, err, way.tickets)
 	}
 	over = true
 	return resp, v, err
@@ -129,10 +129,16 @@ func (s *Shared) sweep(now time.Time) {
 }
 
 // report tells the circuits what came of an attempt: those that it has a ticket for, and those that it turns out to belong to.
-// A circuit is made when there is a failure to remember. The verdict of an answer that opened a circuit comes back with the time that
+// A circuit is made when there is a failure to remember. The verdict of an answer that opened a circuit gets the time that
 // this holds: nobody should come back before every breaker lets them through, the caller of this attempt included.
-func (b *breaking) report(req *http.Request, resp *http.Response, v classify.Verdict, err error, tickets []ticket) classify.Verdict {
-	f := finding{breaking: b, req: req, verdict: v}
+func (b *breaking) report(req *http.Request, resp *http.Response, v *classify.Verdict, err error, tickets []ticket) {
+	f := finding{breaking: b, req: req}
+	switch {
+	case err != nil:
+		f.verdict = verdictOfError(req, err)
+	case v != nil:
+		f.verdict = *v
+	}
 	over := false
 	defer func() {
 		if !over && resp != nil { // a key function or a hook panicked
@@ -140,13 +146,13 @@ func (b *breaking) report(req *http.Request, resp *http.Response, v classify.Ver
 		}
 	}()
 	for _, br := range b.shared.rules.Load().breakers {
-		o := judge(br.rule, v, err)
+		o := judge(br.rule, f.verdict, err)
 		if o != failure && br.circuits.empty() {
 			continue
 		}
 		about := key{}
 		if o == failure {
-			about = b.shared.keys.after(req, v)
+			about = b.shared.keys.after(req, f.verdict)
 		}
 		ticketed := false
 		for _, t := range tickets {
@@ -174,10 +180,9 @@ func (b *breaking) report(req *http.Request, resp *http.Response, v classify.Ver
 		}
 	}
 	over = true
-	if err == nil && resp != nil {
+	if err == nil && v != nil {
 		v.RetryAfter = max(v.RetryAfter, f.hold)
 	}
-	return v
 }
 
 // finding is what came of an attempt, as the circuits are told.

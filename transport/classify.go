@@ -37,17 +37,16 @@ func (c *classifying) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-func (c *classifying) judged(req *http.Request) (*http.Response, classify.Verdict, error) {
+func (c *classifying) judged(req *http.Request) (*http.Response, *classify.Verdict, error) {
 	resp, err := c.next.RoundTrip(req)
 	if err != nil {
 		if resp != nil {
 			discard(req, resp)
 		}
-		err = c.typed(req, err)
-		return nil, verdictOfError(req, err), err
+		return nil, nil, c.typed(req, err)
 	}
 	if resp == nil {
-		return nil, classify.Verdict{}, nil // the base's own breach of contract, which http.Client reports
+		return nil, nil, nil // the base's own breach of contract, which http.Client reports
 	}
 	over := false
 	defer func() {
@@ -59,11 +58,12 @@ func (c *classifying) judged(req *http.Request) (*http.Response, classify.Verdic
 		resp.Request = req
 	}
 	v := classify.Judge(resp, c.classifier)
-	if v.Kind == classify.Unclassified {
-		v = verdictOf(req, resp, nil) // of a chain further in
-	}
 	over = true
-	return resp, v, nil
+	if v.Kind == classify.Unclassified {
+		return resp, verdictOf(req, resp), nil // of a chain further in
+	}
+	handed := v // of its own, so that a success takes no room
+	return resp, &handed, nil
 }
 
 // typed returns err as the error of its kind.

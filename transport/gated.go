@@ -62,7 +62,7 @@ func (r *retrying) queue(req *http.Request, s *seat) (*http.Response, error) {
 	a := attempt{start: time.Now()}
 	c.sent = &attemptContext{Context: c.req.Context(), attempt: 1, shared: c.shared, seat: c.seat}
 	sent = true
-	a.send(c.next, c.req.WithContext(c.sent))
+	a.send(c.judge, c.req.WithContext(c.sent))
 	return c.run(a)
 }
 

@@ -170,12 +170,13 @@ func (ks *Keys) grant(req *http.Request) string {
 }
 
 // gate is the key of the gate that a request belongs to; v is the verdict of its last answer, if there was one.
+// What the answer names is copied: its texts are in one piece, and a key may be kept for long.
 // The caller's word goes first, so that calls that start and calls that have been answered meet at the same gate.
 // ok is false if nobody knows the grant: calls on different grants must not wait for each other.
 func (ks *Keys) gate(req *http.Request, v classify.Verdict) (k key, ok bool) {
 	id := ks.grant(req)
 	if id == "" && v.Detail != nil {
-		id = v.Detail.GrantID
+		id = strings.Clone(v.Detail.GrantID)
 	}
 	if id == "" {
 		return key{}, false
@@ -207,7 +208,7 @@ func (ks *Keys) fill(keys *[3]key, req *http.Request) (n int) {
 	return n
 }
 
-// after is the key of the breaker that a failure is about.
+// after is the key of the breaker that a failure is about. What the answer names is copied, as for gate.
 func (ks *Keys) after(req *http.Request, v classify.Verdict) key {
 	if k, ok := ks.own(req); ok {
 		return k
@@ -220,10 +221,10 @@ func (ks *Keys) after(req *http.Request, v classify.Verdict) key {
 		return k.of(ofGrant, id)
 	}
 	if name := policyOf(v); name != "" {
-		return k.of(ofPolicy, name)
+		return k.of(ofPolicy, strings.Clone(name))
 	}
 	if id := grantOf(v); id != "" {
-		return k.of(ofGrant, id)
+		return k.of(ofGrant, strings.Clone(id))
 	}
 	return k
 }

@@ -41,28 +41,57 @@ func (defaultBase) CloseIdleConnections() { closeIdle(http.DefaultTransport) }
 // which http.Client looks for on the outermost.
 type inner struct{ next http.RoundTripper }
 
-// judging is a RoundTripper that can hand a verdict on beside the answer. What leaves the chain carries it, see [attach]; an answer
-// that another attempt replaces need not.
+// judging is a RoundTripper that can hand a verdict on beside the answer; nil says that there is none, or an error. What leaves the chain
+// carries it, see [attach]; an answer that another attempt replaces need not.
 type judging interface {
 	http.RoundTripper
 
-	judged(req *http.Request) (*http.Response, classify.Verdict, error)
+	judged(req *http.Request) (*http.Response, *classify.Verdict, error)
 }
 
-// judgedBy sends a request through rt and returns the verdict on what came back. What no classifier inside has judged is judged here,
-// so that each middleware serves alone.
-func judgedBy(rt http.RoundTripper, req *http.Request) (*http.Response, classify.Verdict, error) {
+// judgingOf is rt, if it is one, or else rt with the verdict that is on what comes back.
+func judgingOf(rt http.RoundTripper) judging {
 	if j, ok := rt.(judging); ok {
-		return j.judged(req)
+		return j
 	}
-	resp, err := rt.RoundTrip(req)
-	return resp, verdictOf(req, resp, err), err
+	return lone{rt}
+}
+
+// lone judges what no classifier inside has judged, so that each middleware serves alone.
+type lone struct{ http.RoundTripper }
+
+func (l lone) judged(req *http.Request) (*http.Response, *classify.Verdict, error) {
+	resp, err := l.RoundTrip(req)
+	if err != nil {
+		return resp, nil, err
+	}
+	return resp, verdictOf(req, resp), nil
+}
+
+// verdictOf is the verdict that came back with an answer; nil if there is none. What no classifier inside has judged is judged here.
+func verdictOf(req *http.Request, resp *http.Response) *classify.Verdict {
+	if succeeded(req, resp) {
+		return nil
+	}
+	v := classify.Of(resp, nil)
+	if v.Kind == classify.Unclassified && resp != nil && resp.StatusCode >= 400 {
+		v = classify.Judge(resp, nil)
+	}
+	if v.Kind == classify.Unclassified {
+		return nil
+	}
+	return &v
+}
+
+// succeeded reports whether it is plain to see that an answer is no failure: nobody has attached anything to it.
+func succeeded(req *http.Request, resp *http.Response) bool {
+	return resp != nil && resp.Request == req && resp.StatusCode < 400
 }
 
 // attach puts a verdict on an answer that leaves the chain, unless it is there.
-func attach(resp *http.Response, v classify.Verdict) {
-	if resp != nil && v.Kind != classify.Unclassified && classify.Of(resp, nil) != v {
-		classify.Attach(resp, v)
+func attach(resp *http.Response, v *classify.Verdict) {
+	if resp != nil && v != nil && v.Kind != classify.Unclassified && classify.Of(resp, nil) != *v {
+		classify.Attach(resp, *v)
 	}
 }
 

@@ -3,7 +3,6 @@ package transport
 import (
 	"hash/maphash"
 	"maps"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -113,8 +112,7 @@ func (r *registry[V]) make(k key, fresh func() *V) *V {
 		s.values = make(map[key]*entry[V])
 	}
 	e := &entry[V]{k, fresh()}
-	e.key.part = strings.Clone(k.part) // which is in one piece with all else that an answer said
-	s.values[e.key] = e
+	s.values[k] = e
 	r.size.Add(1)
 	return e.value
 }

@@ -32,11 +32,14 @@ func Retry(s *Shared, hooks *Hooks) Middleware {
 	if hooks == nil {
 		hooks = &Hooks{}
 	}
-	return func(next http.RoundTripper) http.RoundTripper { return &retrying{inner{next}, s, hooks} }
+	return func(next http.RoundTripper) http.RoundTripper {
+		return &retrying{inner{next}, judgingOf(next), s, hooks}
+	}
 }
 
 type retrying struct {
 	inner
+	judge  judging // next
 	shared *Shared
 	hooks  *Hooks
 }
@@ -55,8 +58,8 @@ func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	start := r.shared.budgets.now() // half as dear as time.Now
 	var a attempt
-	a.send(r.next, req)
-	if a.err != nil || a.watched != nil || a.verdict.Kind != classify.Unclassified || r.hooks.Attempt != nil || r.hooks.Call != nil {
+	a.send(r.judge, req)
+	if a.err != nil || a.watched != nil || a.handed != nil || r.hooks.Attempt != nil || r.hooks.Call != nil {
 		return r.further(req, &a, start)
 	}
 	r.succeed(req, &a, start)
@@ -81,9 +84,9 @@ func (r *retrying) further(req *http.Request, a *attempt, start time.Duration) (
 	budgets := r.shared.budgets
 	if a.watched == nil && r.hooks.Attempt == nil && r.hooks.Call == nil {
 		switch {
-		case a.err == nil && !a.verdict.Kind.Failure():
+		case a.err == nil && (a.handed == nil || !a.handed.Kind.Failure()):
 			r.succeed(req, a, start)
-			attach(a.resp, a.verdict)
+			attach(a.resp, a.handed)
 			return a.resp, nil
 		case a.resp == nil && endsCall(a.err):
 			return nil, a.err
@@ -127,6 +130,7 @@ func (c *call) run(a attempt) (*http.Response, error) {
 	}()
 	plan := c.rules.policy.Plan()
 	for {
+		a.judge()
 		a.end = time.Now()
 		verdict := a.verdict
 		if a.err != nil {
@@ -171,7 +175,7 @@ func (c *call) run(a attempt) (*http.Response, error) {
 		req := c.resend(body)
 		body = nil // the base closes it
 		a = attempt{start: time.Now()}
-		a.send(c.next, req)
+		a.send(c.judge, req)
 		if errors.Is(a.err, ErrOpen) {
 			c.refund() // nothing was sent
 		}
@@ -184,7 +188,7 @@ func (c *call) end(resp *http.Response, err error, v classify.Verdict, reason po
 	inside, nested := trailOf(resp, err)
 	if resp != nil {
 		unwatched(resp, c.req)
-		attach(resp, v)
+		attach(resp, &v)
 	}
 	switch {
 	case nested && (reason == policy.Nested || c.trail.Attempts == 1):
@@ -197,7 +201,7 @@ func (c *call) end(resp *http.Response, err error, v classify.Verdict, reason po
 		c.trail.Reason = reason
 		resp, err = c.trail.attach(resp, err, c.sent)
 	}
-	attach(resp, v) // once more, if the trail has hidden it: an answer that is a copy has its verdict by the request alone
+	attach(resp, &v) // once more, if the trail has hidden it: an answer that is a copy has its verdict by the request alone
 	c.tellCall(resp, err, v, reason)
 	return resp, err
 }

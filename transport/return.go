@@ -44,8 +44,8 @@ func (r *returning) RoundTrip(req *http.Request) (*http.Response, error) {
 			discard(req, resp)
 		}
 	}()
-	v := verdictOf(req, resp, nil)
-	kept = !v.Kind.Failure() || r.which != nil && !r.which(v)
+	v := verdictOf(req, resp)
+	kept = v == nil || !v.Kind.Failure() || r.which != nil && !r.which(*v)
 	if kept {
 		attach(resp, v)
 		return resp, nil

@@ -14,7 +14,6 @@ type visit struct {
 	req     *http.Request
 	now     time.Time // after the last function of the user's
 	held    bool      // some circuit held it
-	refused classify.Verdict
 	tickets []ticket
 }
 
@@ -111,7 +110,6 @@ func (v *visit) refuse(key string, verdict classify.Verdict, refusal *OpenError)
 	if v.hooks.Refuse != nil {
 		v.hooks.Refuse(v.req.Context(), RefuseInfo{Request: v.req, Key: key, Verdict: verdict, RetryAfter: verdict.RetryAfter})
 	}
-	v.refused = verdict
 	return verdict.Err(refusal)
 }
 

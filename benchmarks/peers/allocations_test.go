@@ -9,7 +9,7 @@ import (
 
 // more is how many allocations steadytrip may take more than a peer for a retried POST. It takes fewer than those that are not here.
 var more = map[string]map[string]float64{
-	"503":             {"heimdall": 3}, // which sends the caller's own request again
+	"503":             {"heimdall": 2}, // which sends the caller's own request again
 	"409-grant-named": {"rehttp": 5},
 }
 
