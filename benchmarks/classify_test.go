@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -69,6 +70,17 @@ func judging(base http.RoundTripper, c classify.Classifier, code string) stub.Wo
 			return err
 		}
 	}
+}
+
+// BenchmarkDecode is what encoding/json takes for the code and the message of a small body.
+func BenchmarkDecode(b *testing.B) {
+	body := []byte(stub.Unavailable.Body)
+	stub.Parallel(b, 1, func(context.Context) func() error {
+		return func() error {
+			var said struct{ Error, Message string }
+			return json.Unmarshal(body, &said)
+		}
+	})
 }
 
 // BenchmarkClassify judges an answer, whose body is read then.
