@@ -95,7 +95,7 @@ func (l least) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	body, err := req.GetBody()
 	if err != nil {
-		return resp, nil
+		return nil, errors.Join(err, resp.Body.Close())
 	}
 	_, err = io.Copy(io.Discard, resp.Body)
 	if err = errors.Join(err, resp.Body.Close()); err != nil {
